@@ -1,0 +1,66 @@
+# The two commands: `make run` shows the whole thing, `make test` checks the whole thing. The others help while building.
+SHELL := /bin/bash
+BIN := .venv/bin
+PYTEST_ARGS ?=
+section = @printf '\n\033[1m== %s ==\033[0m\n' "$(1)"
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lint types imports unit bench lock migration setup setup-test clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: setup  ## the demonstration: one city, one real day, simulated teams; Ctrl-C ends it, running it again continues
+	@exec $(BIN)/rescue demo
+
+test: setup-test check unit  ## everything that must hold
+
+check: format-check lint types imports  ## everything but the tests
+
+.PHONY: format-check
+format-check:
+	$(call section,格式 Format)
+	@$(BIN)/ruff format --check --quiet . || { echo "请运行 make format。Run: make format"; exit 1; }
+
+lint:  ## ruff
+	$(call section,规范 Lint)
+	@$(BIN)/ruff check --quiet .
+
+types:  ## mypy, strict
+	$(call section,类型 Types)
+	@$(BIN)/mypy
+
+imports:  ## who may import whom
+	$(call section,依赖方向 Imports)
+	@$(BIN)/lint-imports
+
+unit: ## the tests of the Python code, on real PostGIS and Valkey; PYTEST_ARGS="-k offer" picks some
+	$(call section,测试 Tests)
+	@$(BIN)/pytest -q $(PYTEST_ARGS)
+
+bench: setup  ## the benchmarks of docs: ratios in one run
+	@$(BIN)/rescue bench
+
+format:  ## put the code into shape
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+migration:  ## write the first migration anew from backend/db.py (until the first release)
+	@$(BIN)/python -m ops.migration
+
+lock: .local/lock/bin/uv  ## requirements.lock anew from pyproject.toml: exact versions with hashes, no addresses
+	@.local/lock/bin/uv pip compile pyproject.toml --group dev --python-version 3.12 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+
+.local/lock/bin/uv:
+	@python3.12 -m venv .local/lock && .local/lock/bin/pip install --quiet uv
+
+setup:  ## what `make run` needs, without running it
+	@bash ops/local/setup.sh run
+
+setup-test:
+	@bash ops/local/setup.sh test
+
+clean:  ## stop the embedded services; remove caches and .venv. The data in .local stay
+	@if [ -x $(BIN)/rescue ]; then $(BIN)/rescue db down; fi
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

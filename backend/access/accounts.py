@@ -1,0 +1,316 @@
+"""Accounts: who may sign in, with which roles, for which regions, riding with which team.
+
+Every change is an event (`account.created`, `account.changed`) that names the login, roles and regions and nothing
+else about the person. A changed or deactivated account's live sockets close when the hub reads that event.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import ARRAY, Text, cast, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import log
+from backend.access import passwords
+from backend.access.actor import Actor
+from backend.access.permissions import Object, demand, scopes
+from backend.access.rules import rules
+from backend.access.sessions import end_sessions, forget
+from backend.db import accounts
+from backend.errors import Conflict, Invalid, NotAllowed, NotFound
+from backend.ids import new_id
+from backend.office import Office
+
+LARGEST_PAGE = 200
+NOT_FOR_PEOPLE = frozenset({"public", "partner", "system"})
+# A role with one of these could give itself the rest: only who may write accounts everywhere gives it.
+GOVERNING = frozenset({"account:write", "policy:write", "key:write"})
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """One who may sign in. regions: codes whose area, with everything below, is theirs."""
+
+    id: UUID
+    login: str
+    name: str
+    roles: list[str]
+    regions: list[str]
+    team_id: UUID | None
+    active: bool
+    created_at: datetime
+
+
+class NewAccount(Struct, frozen=True, kw_only=True):
+    """What an account is made from."""
+
+    login: str
+    name: str
+    password: str
+    roles: list[str]
+    regions: list[str] = []
+    team_id: UUID | None = None
+
+
+class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is to be different; what is left out stays."""
+
+    name: str | UnsetType = UNSET
+    roles: list[str] | UnsetType = UNSET
+    regions: list[str] | UnsetType = UNSET
+    team_id: UUID | UnsetType | None = UNSET
+    active: bool | UnsetType = UNSET
+
+
+class Page(Struct, frozen=True):
+    """Some accounts by login; `next` is the cursor for those after them, None at the end."""
+
+    accounts: list[Account]
+    next: str | None
+
+
+_COLUMNS = [accounts.c[name] for name in Account.__struct_fields__]
+
+
+async def create(office: Office, new: NewAccount, *, by: Actor, now: datetime) -> Account:
+    """A new account. Raises Invalid (field), Conflict `login_taken`, NotAllowed."""
+    account = Account(
+        id=new_id(),
+        login=_login(new.login),
+        name=_name(new.name),
+        roles=sorted(set(new.roles)),
+        regions=sorted(set(new.regions)),
+        team_id=new.team_id,
+        active=True,
+        created_at=now,
+    )
+    _check(office, account)
+    _demand_may_write(office, by, account)
+    password_hash = await passwords.hash_password(new.password)
+    row = {**msgspec.structs.asdict(account), "password_hash": password_hash}
+    try:
+        async with office.begin() as tx:
+            await tx.execute(insert(accounts).values(city_id=office.city_id, **row))
+            await _tell(tx, office, "account.created", account, by=by, now=now)
+    except IntegrityError as fault:
+        raise _meaning_of(fault, account) from fault
+    return account
+
+
+async def get(office: Office, account_id: UUID, *, by: Actor) -> Account:
+    """One account: one's own, or with account:read. Raises NotFound."""
+    async with office.db.connect() as tx:
+        account = await _find(tx, office, account_id)
+    if account is not None and str(account.id) == by.id:
+        return account
+    if account is None:
+        demand(rules(office), by, "account:read")
+        raise _no_such_account()
+    demand(rules(office), by, "account:read", _object(account))
+    return account
+
+
+async def list_page(office: Office, *, by: Actor, after: str | None = None, limit: int = 50) -> Page:
+    """The accounts the actor may see, by login, after the cursor `after`. Raises NotAllowed."""
+    demand(rules(office), by, "account:read")
+    limit = max(1, min(limit, LARGEST_PAGE))
+    query = select(*_COLUMNS).where(accounts.c.city_id == office.city_id).order_by(accounts.c.login).limit(limit + 1)
+    if "all" not in scopes(rules(office), by, "account:read"):
+        query = query.where(accounts.c.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
+    if after is not None:
+        query = query.where(accounts.c.login > after)
+    async with office.db.connect() as tx:
+        found = [Account(**row._mapping) for row in await tx.execute(query)]
+    return Page(found[:limit], found[limit - 1].login if len(found) > limit else None)
+
+
+async def change(office: Office, account_id: UUID, wanted: AccountChange, *, by: Actor, now: datetime) -> Account:
+    """Another name, other roles, regions, team, or active or not. Its sockets close; deactivated, its sessions end too.
+
+    Raises NotFound, NotAllowed, Invalid (field), Conflict `own_account`.
+    """
+    new_values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not UNSET}
+    try:
+        async with office.begin() as tx:
+            before = await _lock(tx, office, account_id)
+            after = _changed(before, new_values)
+            _check(office, after)
+            _demand_may_change(office, by, before, after)
+            if after == before:
+                return before
+            changed = _difference(before, after)
+            await tx.execute(update(accounts).where(_is(office, account_id)).values(**changed))
+            ended = (
+                [] if after.active else await end_sessions(tx, office, account_id, "account_inactive", by=by, now=now)
+            )
+            await _tell(tx, office, "account.changed", after, by=by, now=now, also=ended, changed=sorted(changed))
+    except IntegrityError as fault:
+        raise _meaning_of(fault, after) from fault
+    forget(account_id=account_id)
+    return after
+
+
+async def set_password(
+    office: Office, account_id: UUID, new: str, *, by: Actor, now: datetime, current: str | None = None
+) -> None:
+    """A new password: one's own with the `current` one, or another's with account:write. All other sessions end.
+
+    Raises Invalid (field), NotFound, NotAllowed, Invalid `wrong_password`.
+    """
+    is_own = by.id == str(account_id)
+    async with office.db.connect() as tx:
+        account = await _find(tx, office, account_id)
+        stored = await tx.scalar(select(accounts.c.password_hash).where(_is(office, account_id)))
+    if account is None:
+        raise _no_such_account()
+    if is_own:
+        if not (await passwords.check(stored, current or "")).fits:
+            raise Invalid("当前密码不对。", "The current password is wrong.", code="wrong_password", field="current")
+    else:
+        _demand_may_write(office, by, account)
+    new_hash = await passwords.hash_password(new)
+    async with office.begin() as tx:
+        await tx.execute(update(accounts).where(_is(office, account_id)).values(password_hash=new_hash))
+        kept = by.session_id if is_own else None
+        ended = await end_sessions(tx, office, account_id, "password_changed", by=by, now=now, keep=kept)
+        if ended:
+            await log.append(tx, office.city_id, ended, now=now)
+    forget(account_id=account_id)
+
+
+async def _find(tx: AsyncConnection, office: Office, account_id: UUID) -> Account | None:
+    row = (await tx.execute(select(*_COLUMNS).where(_is(office, account_id)))).first()
+    return Account(**row._mapping) if row else None
+
+
+async def _lock(tx: AsyncConnection, office: Office, account_id: UUID) -> Account:
+    row = (await tx.execute(select(*_COLUMNS).where(_is(office, account_id)).with_for_update())).first()
+    if row is None:
+        raise _no_such_account()
+    return Account(**row._mapping)
+
+
+def _is(office: Office, account_id: UUID) -> Any:
+    return (accounts.c.city_id == office.city_id) & (accounts.c.id == account_id)
+
+
+async def _tell(
+    tx: AsyncConnection,
+    office: Office,
+    kind: str,
+    account: Account,
+    *,
+    by: Actor,
+    now: datetime,
+    also: Sequence[log.Entry] = (),
+    **facts: object,
+) -> None:
+    told = {"account_id": account.id, "login": account.login, "roles": account.roles, "regions": account.regions}
+    entry = log.Entry(
+        kind=kind,
+        actor=by,
+        occurred_at=now,
+        regions=account.regions,
+        data={**told, "team_id": account.team_id, "active": account.active, **facts},
+    )
+    await log.append(tx, office.city_id, [entry, *also], now=now)
+
+
+def _object(account: Account) -> Object:
+    return Object(regions=account.regions, owner=str(account.id))
+
+
+def _changed(before: Account, new_values: dict[str, Any]) -> Account:
+    if "name" in new_values:
+        new_values["name"] = _name(new_values["name"])
+    for several in ("roles", "regions"):
+        if several in new_values:
+            new_values[several] = sorted(set(new_values[several]))
+    return msgspec.structs.replace(before, **new_values)
+
+
+def _difference(before: Account, after: Account) -> dict[str, Any]:
+    return {n: v for n, v in msgspec.structs.asdict(after).items() if getattr(before, n) != v}
+
+
+def _demand_may_change(office: Office, by: Actor, before: Account, after: Account) -> None:
+    _demand_may_write(office, by, before)
+    _demand_may_write(office, by, after)
+    if by.id == str(before.id) and (before.roles != after.roles or not after.active):
+        raise Conflict(
+            "不能停用自己的账号或改变自己的角色，请由另一位管理员操作。",
+            "You cannot deactivate your own account or change your own roles; another administrator has to.",
+            code="own_account",
+        )
+
+
+def _demand_may_write(office: Office, by: Actor, account: Account) -> None:
+    """account:write, and nobody gives more than they have: neither regions nor a role that could give itself more."""
+    if by.kind == "system":  # whoever runs the machine's command line
+        return
+    demand(rules(office), by, "account:write", _object(account))
+    if "all" in scopes(rules(office), by, "account:write"):
+        return
+    if not set(account.regions) <= set(by.regions) or _governs(office, account.roles):
+        raise NotAllowed(
+            "只能管理自己辖区内、没有管理权限的账号。",
+            "You may only manage accounts within your own regions that have no administrative role.",
+            action="account:write",
+        )
+
+
+def _governs(office: Office, roles: Iterable[str]) -> bool:
+    granted = {p.partition("@")[0] for role in roles for p in rules(office).get(role, ())}
+    return not granted.isdisjoint(GOVERNING)
+
+
+def _check(office: Office, account: Account) -> None:
+    """Roles and regions exist. Raises Invalid."""
+    known = set(rules(office)) - NOT_FOR_PEOPLE
+    if not account.roles or (strange := [role for role in account.roles if role not in known]):
+        named = "、".join(strange) if account.roles else ""
+        raise Invalid(
+            f"账号至少有一个角色，且须是规则文件中的角色。{named}",
+            f"An account has at least one role, out of those in the policy. {named}".strip(),
+            field="roles",
+            hint=", ".join(sorted(known)),
+        )
+    regions = office.city.regions
+    if unknown := [code for code in account.regions if code != office.city_id and code not in regions]:
+        raise Invalid(
+            f"没有这个辖区：{'、'.join(unknown)}。", f"There is no such region: {', '.join(unknown)}.", field="regions"
+        )
+
+
+def _login(text: str) -> str:
+    login = text.strip().lower()
+    if not 2 <= len(login) <= 64 or any(letter.isspace() or not letter.isprintable() for letter in login):
+        raise Invalid(
+            "登录名为 2 至 64 个字符，不含空格。", "A login has 2 to 64 characters and no spaces.", field="login"
+        )
+    return login
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text.strip()) <= 64:
+        raise Invalid("姓名为 1 至 64 个字符。", "A name has 1 to 64 characters.", field="name")
+    return text.strip()
+
+
+def _meaning_of(fault: IntegrityError, account: Account) -> Exception:
+    if "team" in str(fault.orig):
+        return Invalid("没有这支巡查队。", "There is no such team.", field="team_id")
+    return Conflict(
+        f"登录名“{account.login}”已被使用。",
+        f"The login '{account.login}' is taken.",
+        code="login_taken",
+        field="login",
+    )
+
+
+def _no_such_account() -> NotFound:
+    return NotFound("没有这个账号。", "There is no such account.")

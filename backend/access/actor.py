@@ -1,0 +1,29 @@
+"""Who does something: an account, a partner system, the public, or the system itself."""
+
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Actor(Struct, frozen=True, kw_only=True):
+    """The one who acts. `id` is stable and stands in the log; `name` is for people.
+
+    regions: codes whose area (with everything below) is theirs. team_id: the team they ride with, if any.
+    """
+
+    id: str
+    name: str
+    kind: Literal["account", "partner", "public", "system"]
+    roles: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    team_id: UUID | None = None
+    session_id: UUID | None = None
+
+    def in_log(self) -> dict[str, object]:
+        """What the event log keeps: no name, since people change names and logs are read widely."""
+        return {"id": self.id, "kind": self.kind, "roles": list(self.roles), "team_id": self.team_id}
+
+
+PUBLIC = Actor(id="public", name="群众", kind="public", roles=("public",))
+SYSTEM = Actor(id="system", name="系统", kind="system", roles=("system",))

@@ -1,0 +1,180 @@
+"""The web application: the only place that imports everything and puts it together.
+
+`create_app` builds the API of one process: its office (city and database), its hub for the live feed, its group commit
+for reports. Nothing here decides anything.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import metrics
+from backend.access.actor import Actor
+from backend.city import City, open_city
+from backend.db import make_engine
+from backend.dispatch import board
+from backend.dispatch.circle_watch import Watch
+from backend.dispatch.filing import Filing
+from backend.intake.photos import FolderStore, PhotoStore
+from backend.live.feed import Feed
+from backend.live.hub import Hub
+from backend.live.nudge import Nudge
+from backend.live.positions import Positions
+from backend.live.wire import Wire
+from backend.office import Office
+from backend.settings import Settings
+from backend.web import EXCEPTION_HANDLERS, Limiter, who_asks
+from mobile_api.officer import Offers, Officer, OnTheSpot
+from mobile_api.reports import Reports
+from mobile_api.sign_in import SignInOut, feed_socket, feed_ticket
+from ops.console.accounts import Accounts, Keys
+from ops.console.approvals import Approvals
+from ops.console.cases import Cases, case_photo
+from ops.console.city import CityNow
+from ops.health import health, prometheus
+
+ROUTES = [
+    *(Reports, Officer, Offers, OnTheSpot, SignInOut, feed_ticket, feed_socket),
+    *(Cases, case_photo, Approvals, CityNow, Accounts, Keys, health, prometheus),
+]
+LARGEST_BODY_BYTES = 1_000_000
+
+_log = structlog.get_logger("web")
+
+
+class Parts:
+    """What one process runs on, made once."""
+
+    def __init__(self, settings: Settings, city: City) -> None:
+        self.settings, self.clock = settings, settings.clock
+        self.engine = make_engine(settings.database_url)
+        self.wire = Wire(settings.redis_url)
+        self.nudge = Nudge(city.id, self.wire)
+        self.office = Office(city, self.engine, self.nudge)
+        self.hub = Hub(self.office, self.nudge, self.clock)
+        self.places = Positions(city.id, self.wire)
+        self.places.on_news(self.hub.positions)
+        self.feed = Feed(self.hub, self._snapshot)
+        self.filing = Filing(self.office)
+        self.photos: PhotoStore = FolderStore(settings.data_folder / "photos")
+        self.watch = Watch(self.office)
+        self.limiter = Limiter()
+
+    async def _snapshot(self, tx: AsyncConnection, actor: Actor) -> dict[str, Any]:
+        return await board.snapshot(tx, self.office, actor, self.clock.now())
+
+    @asynccontextmanager
+    async def running(self, _app: Litestar | None = None) -> AsyncIterator[None]:
+        """From the first request to the last: the hub reads, the wire talks."""
+        async with self.wire, self.hub:
+            yield
+        await self.engine.dispose()
+
+
+def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
+    """The API of one process. `city` when it has been read already, else from the settings' folder."""
+    parts = Parts(settings, city or open_city(settings.city_folder))
+
+    async def by(scope: Scope) -> Actor:
+        return await who_asks(ASGIConnection[Any, Any, Any, State](scope), parts.office)
+
+    def now() -> datetime:
+        return parts.clock.now()
+
+    given = {
+        "office": parts.office,
+        "filing": parts.filing,
+        "hub": parts.hub,
+        "feed": parts.feed,
+        "wire": parts.wire,
+        "places": parts.places,
+        "photos": parts.photos,
+        "watch": parts.watch,
+        "limiter": parts.limiter,
+        "settings": settings,
+    }
+    dependencies = {name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()}
+    dependencies |= {"by": Provide(by), "now": Provide(now, sync_to_thread=False)}
+    return Litestar(
+        route_handlers=ROUTES,
+        dependencies=dependencies,
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[parts.running],
+        middleware=[with_request_id],
+        request_max_body_size=LARGEST_BODY_BYTES,
+        cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
+        openapi_config=_openapi(),
+        state=State({"parts": parts}),
+    )
+
+
+def _giving(part: object) -> Callable[[], object]:
+    return lambda: part
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="救助圈 Rescue Circle",
+        version="1",
+        description=(
+            "发现→受理→派遣→处置→核查→救助。所有时间带时区；坐标须注明坐标系（wgs84、gcj02、bd09），返回一律为 WGS-84。\n\n"
+            "Report, accept, dispatch, handle, verify, close. All times carry a zone; coordinates come with their "
+            "system and are returned in WGS-84. Errors are RFC 9457 problem documents with a stable `code`."
+        ),
+        use_handler_docstrings=True,
+        path="/schema",
+        render_plugins=[SwaggerRenderPlugin()],
+        components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
+        security=[{}, {"bearer": []}],
+    )
+
+
+def with_request_id(app: ASGIApp) -> ASGIApp:
+    """Every request has an id, in the log and in the answer; what is counted is the route, never the address asked."""
+
+    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        request_id = uuid4().hex[:16]
+        scope.setdefault("state", {})["request_id"] = request_id
+        began = time.perf_counter()
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await app(scope, receive, send_with_id)
+            finally:
+                _count(scope, status, time.perf_counter() - began)
+
+    return middleware
+
+
+def _count(scope: Scope, status: int, took_s: float) -> None:
+    route = scope.get("path_template") or "unknown"
+    metrics.REQUESTS.labels(route, scope["method"], str(status)).inc()
+    metrics.REQUEST_S.labels(route).observe(took_s)
+    if status >= 400 or took_s > 1.0:
+        _log.info("request", route=route, method=scope["method"], status=status, ms=round(took_s * 1000, 1))

@@ -1,0 +1,652 @@
+"""The schema, as the readable heart of the system, and the engine that reaches it.
+
+Begin at `cases`. What must never be (DOMAIN §9) stands here as unique indexes and checks, so that no code path can
+break it. `city_id` leads every key: a province shards by it. Places are written as `lon`/`lat` (WGS-84 degrees);
+`geog` follows by itself and is what queries measure on, in metres. Everything that happened is in `events`; the other
+tables of the loop are what the log says now (backend.dispatch.replay proves it).
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from geoalchemy2 import Geography, Geometry
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+STAGES = (
+    "discovered", "accepted", "dispatched", "handling", "handled", "assisted",
+    "suspended", "refused", "voided", "joined",
+)  # fmt: skip
+LIVE_ASSIGNMENT = "stage IN ('dispatched', 'handling')"
+
+
+def _city() -> Column[str]:
+    return Column("city_id", Text, nullable=False)
+
+
+def _id(name: str = "id", *, nullable: bool = False) -> Column[UUID]:
+    return Column(name, Uuid, nullable=nullable)
+
+
+def _at(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _text(name: str, *, nullable: bool = False, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=nullable, server_default=default)
+
+
+def _json(name: str, default: str = "{}") -> Column[Any]:
+    return Column(name, JSONB, nullable=False, server_default=text(f"'{default}'::jsonb"))
+
+
+def _texts(name: str) -> Column[list[str]]:
+    return Column(name, ARRAY(Text), nullable=False, server_default=text("'{}'::text[]"))
+
+
+def _place() -> tuple[Column[Any], ...]:
+    """lon, lat in WGS-84 degrees, and the geography that follows from them."""
+    return (
+        Column("lon", Double, nullable=False),
+        Column("lat", Double, nullable=False),
+        Column(
+            "geog",
+            Geography("POINT", srid=4326, spatial_index=False),
+            Computed("ST_SetSRID(ST_MakePoint(lon, lat), 4326)::geography", persisted=True),
+        ),
+    )
+
+
+def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
+    listed = ", ".join(f"'{v}'" for v in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+events = Table(
+    "events",
+    metadata,
+    _city(),
+    Column("seq", BigInteger, nullable=False, comment="commit order, without gaps, from 1"),
+    _id(),
+    _text("kind"),
+    _id("case_id", nullable=True),
+    Column("case_version", Integer),
+    _texts("regions"),
+    Column("teams", ARRAY(Uuid), nullable=False, server_default=text("'{}'::uuid[]")),
+    _json("actor"),
+    _at("occurred_at"),
+    _at("recorded_at"),
+    _id("command_id", nullable=True),
+    _json("data"),
+    Column("prev_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("city_id", "seq"),
+    UniqueConstraint("city_id", "case_id", "case_version"),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    _city(),
+    _id(),
+    _text("actor"),
+    _text("name"),
+    Column("fingerprint", LargeBinary, nullable=False),
+    _json("answer", "null"),
+    _at("created_at"),
+    PrimaryKeyConstraint("city_id", "id"),
+    comment="What a client's command was answered with: the same id twice answers the first result (I8).",
+)
+
+# --- intake ----------------------------------------------------------------------------------------------------------
+
+sightings = Table(
+    "sightings",
+    metadata,
+    _city(),
+    _id(),
+    _text("receipt"),
+    _text("channel"),
+    _text("reporter"),
+    _at("occurred_at"),
+    _at("received_at"),
+    *_place(),
+    _json("given_place"),
+    Column("accuracy_m", Double),
+    Column("in_area", Boolean, nullable=False),
+    _texts("regions"),
+    _text("address", nullable=True),
+    _text("description", nullable=True),
+    Column("people_count", Integer, nullable=False),
+    _json("looks"),
+    _texts("dangers"),
+    _json("warnings", "[]"),
+    _text("refusal", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "receipt"),
+    CheckConstraint("people_count BETWEEN 1 AND 999", name="people_count"),
+    Index("ix_sightings_geog", "geog", postgresql_using="gist"),
+    Index("ix_sightings_city_id_received_at", "city_id", "received_at"),
+)
+
+sighting_contacts = Table(
+    "sighting_contacts",
+    metadata,
+    _city(),
+    _id("sighting_id"),
+    _text("phone", nullable=True),
+    _text("name", nullable=True),
+    _text("recording_ref", nullable=True),
+    Column("call_back", Boolean, nullable=False, server_default=text("false")),
+    PrimaryKeyConstraint("city_id", "sighting_id"),
+    ForeignKeyConstraint(["city_id", "sighting_id"], ["sightings.city_id", "sightings.id"]),
+    comment="Personal data of a reporter, apart from the sighting so that ordinary reads never touch it.",
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    _city(),
+    _id(),
+    _id("sighting_id", nullable=True),
+    _id("case_id", nullable=True),
+    _text("sha256"),
+    _text("thumbnail_sha256"),
+    _text("media_type"),
+    Column("bytes", Integer, nullable=False),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    _at("taken_in_at"),
+    PrimaryKeyConstraint("city_id", "id"),
+    Index("ix_photos_city_id_sighting_id", "city_id", "sighting_id"),
+)
+
+# --- the loop --------------------------------------------------------------------------------------------------------
+
+cases = Table(
+    "cases",
+    metadata,
+    _city(),
+    _id(),
+    Column("number", BigInteger, nullable=False, comment="yyyymmdd and a counter of five digits"),
+    _text("stage"),
+    Column("version", Integer, nullable=False),
+    _text("priority"),
+    _texts("dangers"),
+    _texts("call_first"),
+    _texts("skills"),
+    *_place(),
+    Column("in_area", Boolean, nullable=False),
+    _texts("regions"),
+    _text("address", nullable=True),
+    Column("people_count", Integer, nullable=False),
+    _json("looks"),
+    _text("channel"),
+    _at("opened_at"),
+    _at("stage_since"),
+    _at("last_seen_at"),
+    Column("sighting_count", Integer, nullable=False),
+    _id("team_id", nullable=True),
+    _id("handled_by_team", nullable=True),
+    _text("handled_by", nullable=True),
+    _text("outcome", nullable=True),
+    _at("search_at", nullable=True),
+    Column("search_round", Integer, nullable=False, server_default=text("1")),
+    Column("search_phase", Integer, nullable=False, server_default=text("0")),
+    _text("alarm", nullable=True),
+    Column("rework_count", Integer, nullable=False, server_default=text("0")),
+    _id("joined_into", nullable=True),
+    _at("closed_at", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "number"),
+    ForeignKeyConstraint(["city_id", "joined_into"], ["cases.city_id", "cases.id"]),
+    ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"], name="fk_cases_team"),
+    _one_of("stage", STAGES, "stage"),
+    _one_of("priority", ("critical", "high", "normal"), "priority"),
+    CheckConstraint("(team_id IS NOT NULL) = (" + LIVE_ASSIGNMENT + ")", name="a_team_exactly_while_assigned"),
+    CheckConstraint("search_at IS NULL OR stage = 'accepted'", name="searched_only_while_accepted"),
+    # I1: a team has one live primary assignment.
+    Index("uq_cases_one_assignment_per_team", "city_id", "team_id", unique=True, postgresql_where=text(LIVE_ASSIGNMENT)),
+    Index("ix_cases_geog", "geog", postgresql_using="gist"),
+    Index("ix_cases_search", "city_id", "search_at", postgresql_where=text("search_at IS NOT NULL")),
+    Index("ix_cases_city_id_stage_opened_at", "city_id", "stage", "opened_at"),
+    Index("ix_cases_city_id_opened_at_id", "city_id", "opened_at", "id"),
+)
+
+case_sightings = Table(
+    "case_sightings",
+    metadata,
+    _city(),
+    _id("case_id"),
+    _id("sighting_id"),
+    _at("joined_at"),
+    _text("joined_by"),
+    Column("score", Double),
+    _json("reasons", "[]"),
+    _id("moved_from", nullable=True),
+    _at("left_at", nullable=True),
+    PrimaryKeyConstraint("city_id", "case_id", "sighting_id"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    ForeignKeyConstraint(["city_id", "sighting_id"], ["sightings.city_id", "sightings.id"]),
+    Index("ix_case_sightings_city_id_sighting_id", "city_id", "sighting_id"),
+)
+
+suggestions = Table(
+    "suggestions",
+    metadata,
+    _city(),
+    _id("case_id"),
+    _id("other_case_id"),
+    Column("score", Double, nullable=False),
+    _json("reasons", "[]"),
+    _text("state", default="open"),
+    PrimaryKeyConstraint("city_id", "case_id", "other_case_id"),
+    _one_of("state", ("open", "joined", "dismissed"), "state"),
+    comment="Cases that may be about the same people; a person decides.",
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    _city(),
+    _id(),
+    _id("case_id"),
+    _id("team_id"),
+    _text("state"),
+    Column("round", Integer, nullable=False),
+    Column("phase", Integer, nullable=False),
+    _at("offered_at"),
+    _at("expires_at"),
+    _at("answered_at", nullable=True),
+    Column("eta_s", Double),
+    _text("eta_basis"),
+    _id("decision_id", nullable=True),
+    _text("reason", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
+    _one_of("state", ("offered", "accepted", "declined", "lapsed", "withdrawn"), "state"),
+    # I1: one live offer for a case, and one for a team.
+    Index("uq_offers_one_live_per_case", "city_id", "case_id", unique=True, postgresql_where=text("state = 'offered'")),
+    Index("uq_offers_one_live_per_team", "city_id", "team_id", unique=True, postgresql_where=text("state = 'offered'")),
+    # I7: a team that declined is not asked again in the same round.
+    Index(
+        "uq_offers_no_second_after_decline", "city_id", "case_id", "team_id", "round",
+        unique=True, postgresql_where=text("state IN ('offered', 'accepted', 'declined')"),
+    ),
+    Index("ix_offers_lapse", "city_id", "expires_at", postgresql_where=text("state = 'offered'")),
+    Index("ix_offers_city_id_case_id", "city_id", "case_id"),
+)  # fmt: skip
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _city(),
+    _id(),
+    _id("case_id"),
+    _at("made_at"),
+    _text("made_by"),
+    _text("method"),
+    _text("basis"),
+    Column("round", Integer, nullable=False),
+    Column("phase", Integer, nullable=False),
+    _id("chosen_team", nullable=True),
+    _json("candidates", "[]"),
+    _json("reason"),
+    _text("policy_hash"),
+    PrimaryKeyConstraint("city_id", "id"),
+    Index("ix_decisions_city_id_case_id", "city_id", "case_id", "made_at"),
+    comment="Why this team: the candidates with exact seconds and reasons, as they were when it was decided.",
+)
+
+clocks = Table(
+    "clocks",
+    metadata,
+    _city(),
+    _id("case_id"),
+    _text("kind"),
+    _text("state"),
+    _text("span"),
+    _at("started_at"),
+    _at("due_at"),
+    _at("yellow_at"),
+    _at("paused_at", nullable=True),
+    Column("paused_s", Double, nullable=False, server_default=text("0")),
+    _at("missed_at", nullable=True),
+    Column("overdue_paused_s", Double, nullable=False, server_default=text("0")),
+    _at("ended_at", nullable=True),
+    Column("extended", Integer, nullable=False, server_default=text("0")),
+    Column("level", Integer, nullable=False, server_default=text("0")),
+    Column("restarts", Integer, nullable=False, server_default=text("0")),
+    Column("misses", Integer, nullable=False, server_default=text("0")),
+    _at("fires_at", nullable=True),
+    PrimaryKeyConstraint("city_id", "case_id", "kind"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    _one_of("state", ("running", "paused", "met", "missed", "cancelled"), "state"),
+    CheckConstraint("fires_at IS NULL OR state IN ('running', 'missed')", name="fires_only_while_it_runs"),
+    Index("ix_clocks_fire", "city_id", "fires_at", postgresql_where=text("fires_at IS NOT NULL")),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _city(),
+    _id(),
+    _id("case_id"),
+    _text("action"),
+    _text("state"),
+    _text("reason"),
+    _json("wanted"),
+    _text("asked_by"),
+    _at("asked_at"),
+    _text("decided_by", nullable=True),
+    _at("decided_at", nullable=True),
+    _text("answer", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    _one_of("action", ("suspend", "extend", "return", "void"), "action"),
+    _one_of("state", ("asked", "granted", "refused", "withdrawn"), "state"),
+    Index(
+        "uq_approvals_one_open", "city_id", "case_id", "action", unique=True, postgresql_where=text("state = 'asked'")
+    ),
+)
+
+handlings = Table(
+    "handlings",
+    metadata,
+    _city(),
+    _id(),
+    _id("case_id"),
+    _id("team_id"),
+    _text("by"),
+    _at("arrived_at"),
+    _json("arrived_place"),
+    _at("handled_at", nullable=True),
+    _text("outcome", nullable=True),
+    _json("record"),
+    _json("consequences", "[]"),
+    _text("verified_by", nullable=True),
+    _at("verified_at", nullable=True),
+    _text("verdict", nullable=True),
+    _text("verdict_note", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    CheckConstraint("verified_by IS NULL OR verified_by <> by", name="never_verified_by_the_handler"),
+    Index("ix_handlings_city_id_case_id", "city_id", "case_id"),
+)
+
+revisits = Table(
+    "revisits",
+    metadata,
+    _city(),
+    _id(),
+    _id("case_id"),
+    _at("due_at"),
+    _text("reason"),
+    _text("state", default="due"),
+    _id("opened_case", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    _one_of("state", ("due", "opened", "done"), "state"),
+    Index("ix_revisits_due", "city_id", "due_at", postgresql_where=text("state = 'due'")),
+)
+
+# --- patrol ----------------------------------------------------------------------------------------------------------
+
+teams = Table(
+    "teams",
+    metadata,
+    _city(),
+    _id(),
+    _text("code"),
+    _text("name"),
+    _text("organisation"),
+    _text("mode"),
+    _texts("skills"),
+    Column("size", Integer, nullable=False),
+    Column("women", Boolean, nullable=False, server_default=text("false")),
+    _texts("regions"),
+    Column("base_lon", Double, nullable=False),
+    Column("base_lat", Double, nullable=False),
+    Column("mobilisation_s", Double, nullable=False, server_default=text("0")),
+    _text("shift_pattern", default="24h"),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "code"),
+    _one_of("mode", ("car", "ebike", "foot"), "mode"),
+    CheckConstraint("size BETWEEN 1 AND 99", name="size"),
+)
+
+shifts = Table(
+    "shifts",
+    metadata,
+    _city(),
+    _id(),
+    _id("team_id"),
+    _at("starts_at"),
+    _at("ends_at"),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
+    CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
+    Index("ix_shifts_city_id_team_id", "city_id", "team_id", "starts_at"),
+)
+
+presence = Table(
+    "presence",
+    metadata,
+    _city(),
+    _id("team_id"),
+    _text("state", default="off_duty"),
+    _at("state_since"),
+    _at("shift_ends_at", nullable=True),
+    Column("lon", Double),
+    Column("lat", Double),
+    _at("fix_at", nullable=True),
+    Column("accuracy_m", Double),
+    Column("heading_deg", Double),
+    Column("speed_m_s", Double),
+    PrimaryKeyConstraint("city_id", "team_id"),
+    ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
+    _one_of("state", ("off_duty", "on_duty", "resting"), "state"),
+    # Overwritten by every fix: no index on what changes and room on the page keep the update in place (HOT).
+    postgresql_with={"fillfactor": "50"},
+)
+
+fixes = Table(
+    "fixes",
+    metadata,
+    _city(),
+    _id("team_id"),
+    _at("at"),
+    Column("lon", Double, nullable=False),
+    Column("lat", Double, nullable=False),
+    Column("accuracy_m", Double),
+    Column("heading_deg", Double),
+    Column("speed_m_s", Double),
+    _id("case_id", nullable=True),
+    PrimaryKeyConstraint("city_id", "team_id", "at"),
+    comment="Tracks: work data, on duty only, deleted after 90 days (DOMAIN §8).",
+)
+
+# --- people who use it -----------------------------------------------------------------------------------------------
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _city(),
+    _id(),
+    _text("login"),
+    _text("name"),
+    _text("password_hash"),
+    _texts("roles"),
+    _texts("regions"),
+    _id("team_id", nullable=True),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    _at("created_at"),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "login"),
+    ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _city(),
+    _id(),
+    Column("token_hash", LargeBinary, nullable=False),
+    _id("account_id"),
+    _text("device", nullable=True),
+    _at("created_at"),
+    _at("seen_at"),
+    _at("expires_at"),
+    _at("revoked_at", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("token_hash"),
+    ForeignKeyConstraint(["city_id", "account_id"], ["accounts.city_id", "accounts.id"]),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _city(),
+    _id(),
+    _text("partner"),
+    Column("key_hash", LargeBinary, nullable=False),
+    _texts("roles"),
+    _texts("regions"),
+    _text("webhook_url", nullable=True),
+    _at("created_at"),
+    _at("revoked_at", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("key_hash"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    _city(),
+    Column("ticket_hash", LargeBinary, nullable=False),
+    _id("session_id"),
+    _at("expires_at"),
+    PrimaryKeyConstraint("city_id", "ticket_hash"),
+    # One use, thirty seconds: nothing is lost when a crash empties it.
+    prefixes=["UNLOGGED"],
+)
+
+# --- the world outside -----------------------------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _city(),
+    _id(),
+    _text("way"),
+    _text("to"),
+    _json("message"),
+    _id("case_id", nullable=True),
+    _id("offer_id", nullable=True),
+    _at("created_at"),
+    _at("send_at", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _text("state", default="waiting"),
+    _at("ended_at", nullable=True),
+    _text("last_error", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    _one_of("way", ("push", "sms", "webhook"), "way"),
+    _one_of("state", ("waiting", "sent", "failed", "dropped"), "state"),
+    Index("ix_outbox_waiting", "city_id", "send_at", postgresql_where=text("state = 'waiting'")),
+)
+
+# --- the ground ------------------------------------------------------------------------------------------------------
+
+regions = Table(
+    "regions",
+    metadata,
+    _city(),
+    _text("code"),
+    _text("name"),
+    _text("level"),
+    _text("parent", nullable=True),
+    Column("geom", Geometry("MULTIPOLYGON", srid=4326, spatial_index=False), nullable=False),
+    PrimaryKeyConstraint("city_id", "code"),
+    Index("ix_regions_geom", "geom", postgresql_using="gist"),
+)
+
+facilities = Table(
+    "facilities",
+    metadata,
+    _city(),
+    _id(),
+    _text("code"),
+    _text("kind"),
+    _text("name"),
+    _text("address", nullable=True),
+    _text("phone", nullable=True),
+    *_place(),
+    Column("capacity", Integer),
+    Column("hidden", Boolean, nullable=False, server_default=text("false")),
+    _texts("takes"),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "code"),
+    Index("ix_facilities_geog", "geog", postgresql_using="gist"),
+)
+
+circle_alarms = Table(
+    "circle_alarms",
+    metadata,
+    _city(),
+    _id(),
+    _at("opened_at"),
+    _at("closed_at", nullable=True),
+    Column("share", Double, nullable=False),
+    _texts("cells"),
+    PrimaryKeyConstraint("city_id", "id"),
+    Index("uq_circle_alarms_one_open", "city_id", unique=True, postgresql_where=text("closed_at IS NULL")),
+)
+
+
+def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float = 15.0) -> AsyncEngine:
+    """An engine for `postgresql://…` (asyncpg). JSON travels through msgspec; every statement has a timeout."""
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        connect_args={"server_settings": {"application_name": "rescue", "statement_timeout": f"{statement_timeout_s:.0f}s"}},
+    )

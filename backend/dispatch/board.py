@@ -1,0 +1,146 @@
+"""The board: what a screen shows of the loop now, and the lists behind it. Reads only.
+
+`snapshot` is what a live feed starts from: exactly what the one who asks may see, in one transaction.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db
+from backend.access.actor import Actor
+from backend.access.permissions import scopes
+from backend.dispatch import find
+from backend.dispatch.records import Case, ClockRow, Offer
+from backend.live.visibility import may_follow
+from backend.office import Office
+
+
+class CaseFilter(Struct, frozen=True, kw_only=True):
+    """What a list is narrowed to. before: (opened_at, id) of the last one seen, for the next page."""
+
+    stages: list[str] = []
+    region: str | None = None
+    channel: str | None = None
+    priority: str | None = None
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+def visible(office: Office, by: Actor, action: str = "case:read") -> ColumnElement[bool]:
+    """The cases that the actor may see, as a condition on `cases`: the same rule as `permissions.allowed`."""
+    c, conditions = db.cases.c, []
+    for scope in scopes(office.city.policy.roles, by, action):
+        if scope == "all":
+            conditions.append(literal(True))
+        elif scope == "region" and by.regions:
+            conditions.append(c.regions.overlap(list(by.regions)))
+        elif scope == "team" and by.team_id is not None:
+            conditions.append(_of_team(by.team_id))
+        elif scope == "own":
+            conditions.append(_reported_by(by.id))
+    return or_(literal(False), *conditions)
+
+
+def _of_team(team_id: UUID) -> ColumnElement[bool]:
+    c, o = db.cases.c, db.offers.c
+    held_out = select(literal(1)).where(
+        o.city_id == c.city_id, o.case_id == c.id, o.team_id == team_id, o.state == "offered"
+    )
+    return or_(c.team_id == team_id, c.handled_by_team == team_id, held_out.exists())
+
+
+def _reported_by(reporter: str) -> ColumnElement[bool]:
+    c, links, s = db.cases.c, db.case_sightings.c, db.sightings.c
+    mine = select(literal(1)).where(
+        links.city_id == c.city_id,
+        links.case_id == c.id,
+        s.city_id == links.city_id,
+        s.id == links.sighting_id,
+        s.reporter == reporter,
+    )
+    return mine.exists()
+
+
+async def list_cases(tx: AsyncConnection, office: Office, by: Actor, wanted: CaseFilter) -> list[Case]:
+    """Cases that the actor may see, newest first, one page."""
+    c = db.cases.c
+    conditions: list[ColumnElement[bool]] = [visible(office, by)]
+    if wanted.stages:
+        conditions.append(c.stage.in_(wanted.stages))
+    if wanted.region:
+        conditions.append(c.regions.contains([wanted.region]))
+    if wanted.channel:
+        conditions.append(c.channel == wanted.channel)
+    if wanted.priority:
+        conditions.append(c.priority == wanted.priority)
+    if wanted.before:
+        conditions.append(tuple_(c.opened_at, c.id) < wanted.before)
+    query = find.rows_of(Case, office, *conditions).order_by(c.opened_at.desc(), c.id.desc()).limit(wanted.limit)
+    return await find.fetch(tx, Case, query)
+
+
+async def find_visible_case(tx: AsyncConnection, office: Office, by: Actor, case_id: UUID) -> Case | None:
+    """The case if it exists and the actor may see it."""
+    found = await find.fetch(tx, Case, find.rows_of(Case, office, db.cases.c.id == case_id, visible(office, by)))
+    return found[0] if found else None
+
+
+async def snapshot(tx: AsyncConnection, office: Office, by: Actor, now: datetime) -> dict[str, Any]:
+    """Open cases (and those closed within the last day), their live offers and running clocks, and the teams."""
+    recent = or_(db.cases.c.closed_at.is_(None), db.cases.c.closed_at > now - timedelta(days=1))
+    shown = and_(db.cases.c.city_id == office.city_id, visible(office, by), recent)
+    ids = select(db.cases.c.id).where(shown)
+    cases = await find.fetch(tx, Case, find.rows_of(Case, office, visible(office, by), recent))
+    live = find.rows_of(Offer, office, db.offers.c.state == "offered", db.offers.c.case_id.in_(ids))
+    running = find.rows_of(ClockRow, office, db.clocks.c.ended_at.is_(None), db.clocks.c.case_id.in_(ids))
+    return {
+        "cases": [msgspec.to_builtins(case) for case in cases],
+        "offers": [msgspec.to_builtins(offer) for offer in await find.fetch(tx, Offer, live)],
+        "clocks": [msgspec.to_builtins(clock) for clock in await find.fetch(tx, ClockRow, running)],
+        "teams": await teams_of(tx, office, by),
+    }
+
+
+async def teams_of(tx: AsyncConnection, office: Office, by: Actor) -> list[dict[str, Any]]:
+    """The teams that the actor may see, with presence and place."""
+    t, p = db.teams, db.presence
+    columns = [t.c[n] for n in ("id", "code", "name", "organisation", "mode", "skills", "size", "regions")]
+    seen = [p.c[n] for n in ("state", "state_since", "shift_ends_at", "lon", "lat", "fix_at", "heading_deg")]
+    query = select(*columns, *seen).join(p, (p.c.city_id == t.c.city_id) & (p.c.team_id == t.c.id))
+    rows = await tx.execute(query.where(t.c.city_id == office.city_id, t.c.active).order_by(t.c.code))
+    return [msgspec.to_builtins(dict(row._mapping)) for row in rows if may_see_team(office, by, row.id, row.regions)]
+
+
+def may_see_team(office: Office, by: Actor, team_id: UUID, regions: Iterable[str]) -> bool:
+    """Whether the actor may see where this team, of these regions, is."""
+    return may_follow(office.city.policy.roles, by, team_id=team_id, regions=office.city.lineage(regions))
+
+
+async def count_by_stage(tx: AsyncConnection, office: Office, by: Actor) -> dict[str, int]:
+    """How many cases the actor may see in each stage."""
+    c = db.cases.c
+    query = select(c.stage, func.count()).where(c.city_id == office.city_id, visible(office, by)).group_by(c.stage)
+    return {stage: count for stage, count in (await tx.execute(query)).all()}
+
+
+async def decisions_of(tx: AsyncConnection, office: Office, case_id: UUID) -> list[dict[str, Any]]:
+    """Every decision of a case with its candidates and reasons, oldest first."""
+    d = db.decisions
+    columns = [c for c in d.c if c.name != "city_id"]
+    query = select(*columns).where(d.c.city_id == office.city_id, d.c.case_id == case_id).order_by(d.c.made_at)
+    return [msgspec.to_builtins(dict(row._mapping)) for row in await tx.execute(query)]
+
+
+async def photos_of(tx: AsyncConnection, office: Office, sighting_ids: list[UUID]) -> list[dict[str, Any]]:
+    """The photos of sightings: id, sighting, size in pixels; the pictures are asked for one by one."""
+    p = db.photos.c
+    query = select(p.id, p.sighting_id, p.width_px, p.height_px, p.taken_in_at)
+    rows = await tx.execute(query.where(p.city_id == office.city_id, p.sighting_id.in_(sighting_ids)))
+    return [msgspec.to_builtins(dict(row._mapping)) for row in rows]

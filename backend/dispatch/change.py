@@ -1,0 +1,198 @@
+"""How a verb writes: rows before and after become table rows and one event, in one stroke.
+
+Because the event is made of the very rows that are written, replaying the log gives the tables (backend.dispatch.replay).
+Begin at `record`. A `Command` says who does what, when, and under which id it may be sent twice (I8).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import and_, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import log
+from backend.access.actor import Actor
+from backend.access.permissions import Object, demand
+from backend.db import commands
+from backend.dispatch.notices import enqueue_notices
+from backend.dispatch.records import Approval, Case, Offer, Revisit, Row
+from backend.dispatch.tables import NOT_IN_LOG, TABLES, key_of
+from backend.errors import Conflict
+from backend.office import Office
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """Who does what. now: when the server does it. at: when it happened (offline, earlier). id: the client's own."""
+
+    name: str
+    by: Actor
+    now: datetime
+    at: datetime
+    id: UUID | None = None
+    args: Any = None
+
+    def demand(self, office: Office, action: str, what: Object | None = None) -> None:
+        """Raise unless the one who acts may do `action` on `what` (backend.access.permissions)."""
+        demand(office.city.policy.roles, self.by, action, what)
+
+    def fingerprint(self) -> bytes:
+        """What was asked, so that the same id with another wish is noticed."""
+        return hashlib.sha256(self.name.encode() + msgspec.json.encode(self.args, order="sorted")).digest()
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a command led to. seq is the log's number: a screen that has it has seen the change."""
+
+    seq: int
+    case_id: UUID | None = None
+    number: int | None = None
+    stage: str | None = None
+    version: int | None = None
+    offer_id: UUID | None = None
+    approval_id: UUID | None = None
+    revisit_due_at: datetime | None = None
+    warnings: list[dict[str, Any]] = []
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One event to be: its kind, the rows (before, after), facts for people, and whom it concerns beyond the case."""
+
+    kind: str
+    rows: Sequence[tuple[Row | None, Row]] = ()
+    facts: dict[str, Any] = {}
+    regions: Sequence[str] = ()
+    teams: Sequence[UUID] = ()
+
+    def case(self) -> Case | None:
+        """The case it changes, as it is afterwards."""
+        return next((after for _, after in self.rows if isinstance(after, Case)), None)
+
+
+async def earlier_answer(tx: AsyncConnection, office: Office, command: Command) -> Answer | None:
+    """The first answer to this command's id, or None when it is new, which is then claimed until the commit.
+
+    Raises Conflict `command_id_reused` when the id stood for something else or came from somebody else.
+    """
+    if command.id is None:
+        return None
+    claim = upsert(commands).values(
+        city_id=office.city_id,
+        id=command.id,
+        actor=command.by.id,
+        name=command.name,
+        fingerprint=command.fingerprint(),
+        created_at=command.now,
+    )
+    if (await tx.execute(claim.on_conflict_do_nothing().returning(commands.c.id))).first() is not None:
+        return None
+    mine = and_(commands.c.city_id == office.city_id, commands.c.id == command.id)
+    first = (await tx.execute(select(commands).where(mine))).one()
+    if first.actor != command.by.id or first.fingerprint != command.fingerprint():
+        raise Conflict(
+            "这个操作编号已用于另一项操作，请重新生成编号。",
+            "This command id has already been used for something else; make a new one.",
+            code="command_id_reused",
+        )
+    return msgspec.convert(first.answer, Answer)
+
+
+async def record(tx: AsyncConnection, office: Office, command: Command, *changes: Change) -> Answer:
+    """Write the rows, then the events, then the command's answer. The last thing in a verb's transaction."""
+    await write_rows(tx, office.city_id, changes)
+    entries = [entry(change, command) for change in changes]
+    written = await log.append(tx, office.city_id, entries, now=command.now)
+    await enqueue_notices(tx, office, command, changes)
+    answer = _answer(written[-1].seq, changes)
+    if command.id is not None:
+        mine = and_(commands.c.city_id == office.city_id, commands.c.id == command.id)
+        await tx.execute(update(commands).where(mine).values(answer=msgspec.to_builtins(answer)))
+    return answer
+
+
+async def write_rows(tx: AsyncConnection, city_id: str, changes: Sequence[Change]) -> None:
+    """The rows of all changes as they are in the end, each written once; what exists first, then what is new.
+
+    An offer that is taken back must be gone before the next one is held out; a new case must stand before its links.
+    """
+    final: dict[tuple[type[Row], Any], tuple[Row | None, Row]] = {}
+    for change in changes:
+        for before, after in change.rows:
+            key = (type(after), tuple(getattr(after, k) for k in key_of(after)))
+            first = final[key][0] if key in final else before
+            final[key] = (first, after)
+    for before, after in final.values():
+        if before is not None:
+            await _update(tx, city_id, before, after)
+    for kind, table in TABLES.items():
+        fresh = [after for before, after in final.values() if before is None and type(after) is kind]
+        if fresh:
+            await tx.execute(insert(table), [{"city_id": city_id, **msgspec.structs.asdict(row)} for row in fresh])
+
+
+def _answer(seq: int, changes: Sequence[Change]) -> Answer:
+    case = next((c for change in changes if (c := change.case())), None)
+    rows = [after for change in changes for _, after in change.rows]
+    offer = next((row for row in rows if isinstance(row, Offer)), None)
+    return Answer(
+        seq=seq,
+        case_id=case.id if case else None,
+        number=case.number if case else None,
+        stage=case.stage if case else None,
+        version=case.version if case else None,
+        offer_id=offer.id if offer else None,
+        approval_id=next((row.id for row in rows if isinstance(row, Approval)), None),
+        revisit_due_at=next((row.due_at for row in rows if isinstance(row, Revisit)), None),
+        warnings=[w for change in changes for w in change.facts.get("warnings", ())],
+    )
+
+
+def entry(change: Change, command: Command) -> log.Entry:
+    """The change as the log will have it: whom it concerns is decided here, where it is born (I10)."""
+    case = change.case()
+    before = next((b for b, a in change.rows if isinstance(a, Case) and isinstance(b, Case)), None)
+    teams = {*change.teams, *(case.teams() if case else ()), *(before.teams() if before else ())}
+    teams |= {after.team_id for _, after in change.rows if isinstance(after, Offer)}
+    return log.Entry(
+        kind=change.kind,
+        actor=command.by,
+        occurred_at=command.at,
+        regions=case.regions if case else change.regions,
+        teams=sorted(teams),
+        case_id=case.id if case else None,
+        case_version=case.version if case else None,
+        command_id=command.id,
+        data={"rows": _told(change.rows), **change.facts},
+    )
+
+
+def _told(rows: Sequence[tuple[Row | None, Row]]) -> dict[str, list[dict[str, Any]]]:
+    """Per table, the keys and what changed."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for before, after in rows:
+        name = TABLES[type(after)].name
+        changed = difference(before, after)
+        kept = {k: v for k, v in changed.items() if k not in NOT_IN_LOG.get(name, ())}
+        told.setdefault(name, []).append({**{k: getattr(after, k) for k in key_of(after)}, **kept})
+    return told
+
+
+def difference(before: Row | None, after: Row) -> dict[str, Any]:
+    """The columns whose value is another afterwards; all of them for a new row."""
+    values = msgspec.structs.asdict(after)
+    if before is None:
+        return values
+    return {name: value for name, value in values.items() if getattr(before, name) != value}
+
+
+async def _update(tx: AsyncConnection, city_id: str, before: Row, after: Row) -> None:
+    changed = difference(before, after)
+    if changed:
+        table = TABLES[type(after)]
+        key = and_(table.c.city_id == city_id, *(table.c[k] == getattr(before, k) for k in key_of(before)))
+        await tx.execute(update(table).where(key).values(**changed))

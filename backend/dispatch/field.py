@@ -1,0 +1,162 @@
+"""What a team does outdoors: arrive, and handle 处置 under the rules of protection. Also done offline and sent later."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db
+from backend.dispatch import find
+from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
+from backend.dispatch.move import Rows, move, touched
+from backend.dispatch.protection import Consequence, Handling, check, consequences
+from backend.dispatch.records import Case, HandlingRow, Revisit
+from backend.errors import Conflict, Invalid
+from backend.geo.place import LonLat, distance_m
+from backend.ids import new_id
+from backend.office import Office
+
+ON_THE_SPOT_M = 300.0
+"""Farther than this from the case's place an arrival needs a reason: a fix may be poor, people move, gates are closed."""
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """Where the team says it is. place in WGS-84, None without a fix; reason: why it counts although it is far off."""
+
+    place: LonLat | None = None
+    accuracy_m: float | None = None
+    reason: str | None = None
+
+
+async def arrive(office: Office, case_id: UUID, arrival: Arrival, command: Command) -> Answer:
+    """到达现场. Raises Invalid `too_far` with the distance when the position does not fit and no reason is given."""
+    async with office.begin() as tx:
+        if (earlier := await earlier_answer(tx, office, command)) is not None:
+            return earlier
+        case = await find.lock_case(tx, office, case_id)
+        command.demand(office, "case:handle", case.as_object())
+        off_m = _off_by(case, arrival)
+        clocks = await find.clocks_of(tx, office, case.id)
+        rows = move(case, "arrive", clocks, at=command.at, policy=office.city.policy)
+        assert case.team_id is not None  # noqa: S101 - the table lets only a dispatched case arrive
+        visit = HandlingRow(
+            id=new_id(),
+            case_id=case.id,
+            team_id=case.team_id,
+            by=command.by.id,
+            arrived_at=max(command.at, case.stage_since),
+            arrived_place=msgspec.to_builtins(arrival),
+        )
+        facts = {"off_by_m": off_m, "reason": arrival.reason, "team_id": case.team_id}
+        return await record(tx, office, command, Change(kind="case.arrived", rows=[*rows, (None, visit)], facts=facts))
+
+
+def _off_by(case: Case, arrival: Arrival) -> float | None:
+    """Metres between where the team is and where the case is; None without a fix."""
+    if arrival.place is None:
+        if not arrival.reason:
+            raise Invalid("没有定位，请写明原因。", "There is no position: say why.", code="no_position", field="reason")
+        return None
+    off_m = round(distance_m(arrival.place, LonLat(case.lon, case.lat)), 1)
+    if off_m > ON_THE_SPOT_M + (arrival.accuracy_m or 0.0) and not arrival.reason:
+        raise Invalid(
+            f"您距离现场约 {off_m:.0f} 米，请靠近后再确认到达，或写明原因。",
+            f"You are about {off_m:.0f} m from the place: come closer, or say why you have arrived.",
+            code="too_far",
+            field="reason",
+            off_by_m=off_m,
+        )
+    return off_m
+
+
+async def handle(office: Office, case_id: UUID, handling: Handling, command: Command) -> Answer:
+    """处置反馈: what was found and done. Raises Invalid `protection` listing every rule that is not kept (DOMAIN §4)."""
+    policy = office.city.policy
+    violations = check(handling, policy)
+    if violations:
+        raise Invalid(
+            "处置记录不符合保护规定：" + " ".join(v.zh for v in violations),
+            "The record does not keep the rules of protection: " + " ".join(v.en for v in violations),
+            code="protection",
+            field=violations[0].field,
+            violations=msgspec.to_builtins(violations),
+        )
+    async with office.begin() as tx:
+        if (earlier := await earlier_answer(tx, office, command)) is not None:
+            return earlier
+        case = await find.lock_case(tx, office, case_id)
+        command.demand(office, "case:handle", case.as_object())
+        clocks = await find.clocks_of(tx, office, case.id)
+        after = consequences(handling, policy)
+        rows = move(
+            case,
+            "handle",
+            clocks,
+            at=command.at,
+            policy=policy,
+            outcome=handling.outcome,
+            handled_by=command.by.id,
+            handled_by_team=case.team_id,
+        )
+        rows += await _visited(tx, office, case, handling, after, command)
+        rows += _revisits(case, after)
+        change = Change(kind="case.handled", rows=rows, facts=_told(handling, after))
+        return await record(tx, office, command, change)
+
+
+async def _visited(
+    tx: AsyncConnection, office: Office, case: Case, handling: Handling, after: list[Consequence], command: Command
+) -> Rows:
+    visit = await find.open_handling(tx, office, case.id)
+    if visit is None:
+        raise Conflict("请先确认到达现场。", "Confirm the arrival first.", code="wrong_stage")
+    done = msgspec.structs.replace(
+        visit,
+        by=command.by.id,
+        handled_at=max(command.at, case.stage_since),
+        outcome=handling.outcome,
+        record=msgspec.to_builtins(handling),
+        consequences=msgspec.to_builtins(after),
+    )
+    return [(visit, done)]
+
+
+def _revisits(case: Case, after: list[Consequence]) -> Rows:
+    return [
+        (None, Revisit(id=new_id(), case_id=case.id, due_at=one.due_at, reason=one.code))
+        for one in after
+        if one.code == "revisit" and one.due_at is not None
+    ]
+
+
+def _told(handling: Handling, after: list[Consequence]) -> dict[str, Any]:
+    """What the log and the statistics keep: how many and what, never who."""
+    return {
+        "outcome": handling.outcome,
+        "people_met": len(handling.people),
+        "minors": sum(person.is_minor for person in handling.people),
+        "supplies": list(handling.supplies),
+        "incident": handling.incident,
+        "follows": [one.code for one in after],
+    }
+
+
+async def set_out(office: Office, case_id: UUID, command: Command) -> Answer:
+    """出发: the team says that it moves. No change of stage; the log has the moment."""
+    async with office.begin() as tx:
+        if (earlier := await earlier_answer(tx, office, command)) is not None:
+            return earlier
+        case = await find.lock_case(tx, office, case_id)
+        command.demand(office, "case:handle", case.as_object())
+        if case.stage != "dispatched":
+            raise Conflict("该案卷不在途中。", "The case is not on the way.", code="wrong_stage", stage=case.stage)
+        return await record(tx, office, command, Change(kind="case.set_out", rows=[(case, touched(case))]))
+
+
+async def current_case_id(tx: AsyncConnection, office: Office, team_id: UUID) -> UUID | None:
+    """The case that a team has now, if any."""
+    mine = (db.cases.c.city_id == office.city_id) & (db.cases.c.team_id == team_id)
+    return (await tx.execute(select(db.cases.c.id).where(mine))).scalar()

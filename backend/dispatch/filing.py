@@ -1,0 +1,408 @@
+"""Filing 发现→受理: judged reports become sightings, joined to what is known or opened as cases, in one transaction.
+
+Begin at `file_reports`. It takes many reports at once because a commit costs what ten inserts cost: under load
+`Filing` gathers what is waiting (group commit), alone a report is filed at once. One filing runs at a time in a city, so
+two reports of one person sent in the same second see each other.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db
+from backend.access.actor import SYSTEM
+from backend.dispatch import find, timekeeping
+from backend.dispatch.change import Change, Command, record
+from backend.dispatch.lifecycle import OPEN_STAGES
+from backend.dispatch.move import case_of, move, touched
+from backend.dispatch.records import Case, ClockRow, Link, Row, Suggestion
+from backend.errors import Conflict
+from backend.geo.place import LonLat
+from backend.ids import new_id
+from backend.intake import duplicates
+from backend.intake.looks import Looks
+from backend.intake.report import Prepared, Sighting
+from backend.intake.triage import merge_priority
+from backend.office import Office
+
+BATCH = 64
+"""Reports filed in one transaction at most: enough to share the commit, few enough that nobody waits for it."""
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What a reporter gets. known: their report was added to a case that was there already."""
+
+    sighting_id: UUID
+    receipt: str
+    case_id: UUID
+    case_number: int
+    known: bool
+    priority: str
+    call_first: list[str]
+    warnings: list[dict[str, Any]]
+    repeated: bool = False
+
+
+class _Desk:
+    """What one filing knows: the open cases near its reports, and what it has decided so far."""
+
+    def __init__(self, office: Office, command: Command, number: int) -> None:
+        self.office, self.command, self.number = office, command, number
+        self.cases: dict[UUID, Case] = {}
+        self.clocks: dict[UUID, dict[str, ClockRow]] = {}
+        self.candidates: dict[UUID, duplicates.Candidate] = {}
+        self.changes: list[Change] = []
+        self.receipts: dict[UUID, Receipt] = {}
+
+
+async def file_reports(office: Office, reports: Sequence[Prepared]) -> list[Receipt]:
+    """File judged reports, in order; each is joined or opens a case. The same id twice answers the first receipt (I8).
+
+    Raises Conflict `id_reused` when an id stands for another report: then nothing of this call is filed.
+    """
+    async with office.begin() as tx:
+        await find.lock_intake(tx, office)
+        known = await _receipts_of(tx, office, reports)
+        fresh = list({r.sighting.id: r for r in reports if r.sighting.id not in known}.values())
+        if fresh:
+            known |= await _file(tx, office, fresh)
+    return [known[report.sighting.id] for report in reports]
+
+
+async def _file(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> dict[UUID, Receipt]:
+    now = max(report.sighting.received_at for report in reports)
+    command = Command(name="file", by=SYSTEM, now=now, at=now)
+    desk = _Desk(office, command, await find.next_number(tx, office, office.city.local_day(now)))
+    await _look_around(tx, desk, reports)
+    for report in reports:
+        await _take(tx, desk, report)
+    await _write_sightings(tx, office, reports)
+    await record(tx, office, command, *desk.changes)
+    return desk.receipts
+
+
+async def _take(tx: AsyncConnection, desk: _Desk, report: Prepared) -> None:
+    """Judge one report against what is known; join it or open a case for it."""
+    matches = duplicates.rank(report.for_duplicates(), desk.candidates.values(), desk.office.city.policy)
+    sure = duplicates.to_join(matches, desk.office.city.policy)
+    if sure is not None:
+        case = await _hold(tx, desk, UUID(sure.case_id))
+        if case.stage in OPEN_STAGES and case.stage != "handled":
+            _join(desk, report, case, sure)
+            return
+    _open(desk, report, matches)
+
+
+async def _hold(tx: AsyncConnection, desk: _Desk, case_id: UUID) -> Case:
+    """The case as it is now, locked; one that this filing has opened or changed is as it left it."""
+    if case_id not in desk.cases:
+        desk.cases[case_id] = await find.lock_case(tx, desk.office, case_id)
+    return desk.cases[case_id]
+
+
+def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match) -> None:
+    sighting, triage = report.sighting, report.triage
+    later = sighting.occurred_at > case.last_seen_at
+    after = touched(
+        case,
+        sighting_count=case.sighting_count + 1,
+        last_seen_at=max(case.last_seen_at, sighting.occurred_at),
+        # People move: the team is sent to where they were seen last.
+        lon=sighting.lon if later else case.lon,
+        lat=sighting.lat if later else case.lat,
+        priority=merge_priority(case.priority, triage.priority),  # type: ignore[arg-type]
+        dangers=sorted({*case.dangers, *sighting.dangers}),
+        call_first=list(dict.fromkeys([*triage.call_first, *case.call_first])),
+        skills=sorted({*case.skills, *triage.skills}),
+        people_count=max(case.people_count, sighting.people_count),
+    )
+    reasons = [msgspec.to_builtins(reason) for reason in match.reasons]
+    link = Link(
+        case_id=case.id,
+        sighting_id=sighting.id,
+        joined_at=sighting.received_at,
+        joined_by="rule",
+        score=match.score,
+        reasons=reasons,
+    )
+    raised = after.priority != case.priority
+    facts = {**_told(report), "score": match.score, "raised": raised}
+    desk.changes.append(Change(kind="sighting.joined", rows=[(case, after), (None, link)], facts=facts))
+    desk.cases[case.id] = after
+    _remember(desk, after, report, desk.candidates.get(case.id))
+    desk.receipts[sighting.id] = _receipt(after, report, known=True)
+
+
+def _open(desk: _Desk, report: Prepared, matches: Sequence[duplicates.Match]) -> None:
+    policy = desk.office.city.policy
+    case = _case_of(desk, report)
+    link = Link(
+        case_id=case.id, sighting_id=report.sighting.id, joined_at=report.sighting.received_at, joined_by="opened"
+    )
+    clocks = timekeeping.step({}, "open", case_id=case.id, policy=policy, at=case.opened_at)
+    suggested = [
+        Suggestion(
+            case_id=case.id,
+            other_case_id=UUID(match.case_id),
+            score=match.score,
+            reasons=[msgspec.to_builtins(reason) for reason in match.reasons],
+        )
+        for match in matches[:5]
+    ]
+    rows: list[tuple[Row | None, Row]] = [(None, case), (None, link), *clocks, *((None, s) for s in suggested)]
+    desk.changes.append(Change(kind="case.opened", rows=rows, facts=_told(report)))
+    if report.sighting.channel in policy.intake.auto_accept and report.sighting.in_area:
+        held = {clock.kind: clock for _, clock in clocks}
+        accepted = move(case, "accept", held, at=case.opened_at, policy=policy, search_round=1)
+        desk.changes.append(Change(kind="case.accepted", rows=accepted, facts={"rule": "auto_accept"}))
+        case = case_of(accepted)
+    desk.cases[case.id] = case
+    _remember(desk, case, report, None)
+    desk.receipts[report.sighting.id] = _receipt(case, report, known=False)
+
+
+def _case_of(desk: _Desk, report: Prepared) -> Case:
+    sighting, triage = report.sighting, report.triage
+    number = desk.number
+    desk.number += 1
+    return Case(
+        id=new_id(),
+        number=number,
+        stage="discovered",
+        version=1,
+        priority=triage.priority,
+        dangers=sighting.dangers,
+        call_first=list(triage.call_first),
+        skills=list(triage.skills),
+        lon=sighting.lon,
+        lat=sighting.lat,
+        in_area=sighting.in_area,
+        regions=sighting.regions,
+        address=sighting.address,
+        people_count=sighting.people_count,
+        looks=sighting.looks,
+        channel=sighting.channel,
+        opened_at=sighting.received_at,
+        stage_since=sighting.received_at,
+        last_seen_at=sighting.occurred_at,
+        sighting_count=1,
+    )
+
+
+def _told(report: Prepared) -> dict[str, Any]:
+    """What the log keeps of a sighting: nothing that says who reported or what they wrote."""
+    kept = report.sighting
+    return {
+        "sighting_id": kept.id,
+        "channel": kept.channel,
+        "reporter_kind": report.by.kind,
+        "occurred_at": kept.occurred_at,
+        "lon": kept.lon,
+        "lat": kept.lat,
+        "in_area": kept.in_area,
+        "people_count": kept.people_count,
+        "dangers": kept.dangers,
+        "why": [reason.code for reason in report.triage.reasons],
+    }
+
+
+def _remember(desk: _Desk, case: Case, report: Prepared, before: duplicates.Candidate | None) -> None:
+    """The case as the next report of this filing is compared with it."""
+    reporter = report.for_duplicates().reporter
+    reporters = {*(before.reporters if before else ()), *([reporter] if reporter else [])}
+    desk.candidates[case.id] = duplicates.Candidate(
+        case_id=str(case.id),
+        place=LonLat(case.lon, case.lat),
+        seen_at=case.last_seen_at,
+        stage=case.stage,
+        people_count=case.people_count,
+        looks=msgspec.convert(case.looks, Looks),
+        text=report.sighting.description or (before.text if before else ""),
+        accuracy_m=report.sighting.accuracy_m,
+        sightings=case.sighting_count,
+        reporters=frozenset(reporters),
+    )
+
+
+def _receipt(case: Case, report: Prepared, *, known: bool) -> Receipt:
+    return Receipt(
+        sighting_id=report.sighting.id,
+        receipt=report.sighting.receipt,
+        case_id=case.id,
+        case_number=case.number,
+        known=known,
+        priority=case.priority,
+        call_first=list(report.triage.call_first),
+        warnings=report.sighting.warnings,
+    )
+
+
+_NEAR = text("""
+    SELECT DISTINCT ON (c.id) c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count,
+           s.description, s.accuracy_m, s.reporters
+    FROM unnest(CAST(:lons AS float8[]), CAST(:lats AS float8[]), CAST(:ats AS timestamptz[]))
+         AS g(lon, lat, at)
+    CROSS JOIN LATERAL (
+        SELECT * FROM cases c
+        WHERE c.city_id = :city_id
+          AND ST_DWithin(c.geog, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography, :reach_m)
+          AND c.last_seen_at BETWEEN g.at - CAST(:within AS interval) AND g.at + CAST(:within AS interval)
+          AND c.stage NOT IN ('joined', 'voided', 'refused')
+        ORDER BY c.geog <-> ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography
+        LIMIT 24
+    ) c
+    LEFT JOIN LATERAL (
+        SELECT (array_agg(s.description ORDER BY s.occurred_at DESC))[1] AS description,
+               max(s.accuracy_m) AS accuracy_m, array_agg(DISTINCT s.reporter) AS reporters
+        FROM case_sightings l JOIN sightings s ON s.city_id = l.city_id AND s.id = l.sighting_id
+        WHERE l.city_id = :city_id AND l.case_id = c.id AND l.left_at IS NULL
+    ) s ON true
+""")
+
+
+async def near_cases(
+    tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
+) -> dict[UUID, duplicates.Candidate]:
+    """The cases that any of the reports might be about, by a generous radius and the policy's window of time."""
+    policy = office.city.policy
+    window = policy.intake.duplicate_window.seconds
+    rows = await tx.execute(
+        _NEAR,
+        {
+            "city_id": office.city_id,
+            "lons": [r.sighting.lon for r in reports],
+            "lats": [r.sighting.lat for r in reports],
+            "ats": [r.sighting.occurred_at for r in reports],
+            "reach_m": max(duplicates.reach_m(window, policy, r.for_duplicates().looks, r.sighting.accuracy_m) for r in reports),
+            "within": timedelta(seconds=window),
+        },
+    )
+    return {row.id: _candidate(row._mapping) for row in rows}
+
+
+def _candidate(row: Mapping[str, Any]) -> duplicates.Candidate:
+    return duplicates.Candidate(
+        case_id=str(row["id"]),
+        place=LonLat(row["lon"], row["lat"]),
+        seen_at=row["last_seen_at"],
+        stage=row["stage"],
+        people_count=row["people_count"],
+        looks=msgspec.convert(row["looks"], Looks),
+        text=row["description"] or "",
+        accuracy_m=row["accuracy_m"],
+        sightings=row["sighting_count"],
+        reporters=frozenset(r for r in row["reporters"] or () if not r.startswith("receipt:")),
+    )
+
+
+async def _look_around(tx: AsyncConnection, desk: _Desk, reports: Sequence[Prepared]) -> None:
+    desk.candidates = await near_cases(tx, desk.office, reports)
+
+
+async def _write_sightings(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> None:
+    rows = [{"city_id": office.city_id, **msgspec.structs.asdict(r.sighting)} for r in reports]
+    await tx.execute(insert(db.sightings), rows)
+    contacts = [_contact(office, r) for r in reports if r.contact is not None or r.recording_ref is not None]
+    if contacts:
+        await tx.execute(insert(db.sighting_contacts), contacts)
+
+
+def _contact(office: Office, report: Prepared) -> dict[str, Any]:
+    contact = report.contact
+    return {
+        "city_id": office.city_id,
+        "sighting_id": report.sighting.id,
+        "phone": contact.phone if contact else None,
+        "name": contact.name if contact else None,
+        "call_back": contact.call_back if contact else False,
+        "recording_ref": report.recording_ref,
+    }
+
+
+async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> dict[UUID, Receipt]:
+    """The first receipts of reports that are here already."""
+    s, links, c = db.sightings, db.case_sightings, db.cases
+    query = (
+        select(s, c.c.id.label("case_id"), c.c.number, c.c.priority, c.c.call_first, links.c.joined_by)
+        .join(links, (links.c.city_id == s.c.city_id) & (links.c.sighting_id == s.c.id) & links.c.left_at.is_(None))
+        .join(c, (c.c.city_id == links.c.city_id) & (c.c.id == links.c.case_id))
+        .where(s.c.city_id == office.city_id, s.c.id.in_([r.sighting.id for r in reports]))
+    )
+    sent = {r.sighting.id: r.sighting for r in reports}
+    found: dict[UUID, Receipt] = {}
+    for row in await tx.execute(query):
+        if not _same(row._mapping, sent[row.id]):
+            raise Conflict("这个编号已用于另一条线索。", "This id already stands for another sighting.", code="id_reused", id=row.id)
+        found[row.id] = Receipt(
+            sighting_id=row.id,
+            receipt=row.receipt,
+            case_id=row.case_id,
+            case_number=row.number,
+            known=row.joined_by != "opened",
+            priority=row.priority,
+            call_first=row.call_first,
+            warnings=row.warnings,
+            repeated=True,
+        )
+    return found
+
+
+def _same(kept: Mapping[str, Any], sent: Sighting) -> bool:
+    """Whether it is the same report again: its place and sender; times and words may have been completed since."""
+    return (kept["lon"], kept["lat"], kept["channel"]) == (sent.lon, sent.lat, sent.channel) and (
+        kept["reporter"] == sent.reporter
+    )
+
+
+class Filing:
+    """Group commit: reports that wait while one transaction runs are filed together in the next.
+
+    `file` returns when the report is durable. If a batch fails each report is tried alone, so that nobody's fault
+    costs another their receipt.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self._waiting: asyncio.Queue[tuple[Prepared, asyncio.Future[Receipt]]] = asyncio.Queue(maxsize=10_000)
+        self._task: asyncio.Task[None] | None = None
+
+    async def file(self, report: Prepared) -> Receipt:
+        """The receipt of one report, once it is committed."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="filing")
+        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        await self._waiting.put((report, done))
+        return await done
+
+    async def _run(self) -> None:
+        while not self._waiting.empty():
+            batch = [self._waiting.get_nowait() for _ in range(min(BATCH, self._waiting.qsize()))]
+            try:
+                receipts = await file_reports(self.office, [report for report, _ in batch])
+                outcomes: list[Receipt | BaseException] = list(receipts)
+            except Exception:  # noqa: BLE001 - whoever is at fault learns it alone, below
+                outcomes = [await self._alone(report) for report, _ in batch]
+            for (_, done), outcome in zip(batch, outcomes, strict=True):
+                _settle(done, outcome)
+
+    async def _alone(self, report: Prepared) -> Receipt | BaseException:
+        try:
+            return (await file_reports(self.office, [report]))[0]
+        except Exception as fault:  # noqa: BLE001 - handed to the one who waits for it
+            return fault
+
+
+def _settle(done: asyncio.Future[Receipt], outcome: Receipt | BaseException) -> None:
+    if done.done():
+        return
+    if isinstance(outcome, BaseException):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome)

@@ -1,0 +1,88 @@
+"""One step of a case: the stage from the table, what must hold in that stage, and its clocks. Pure.
+
+Every verb that changes a stage goes through `move`, so that a case without a team never keeps one, a closed case is
+never searched for, and no clock is forgotten.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from backend.dispatch import timekeeping
+from backend.dispatch.lifecycle import ASSIGNED_STAGES, CLOSED_STAGES, next_stage
+from backend.dispatch.records import Case, ClockRow, Offer, Row
+from backend.errors import Invalid
+from backend.policy import Policy
+
+Rows = list[tuple[Row | None, Row]]
+
+AHEAD = timedelta(minutes=2)
+"""How far ahead a client's clock may be before what it says is refused."""
+
+
+def happened_at(said: datetime | None, now: datetime) -> datetime:
+    """When something happened: what the client says, else now. A little ahead counts as now; more is refused."""
+    if said is None:
+        return now
+    if said.tzinfo is None:
+        raise Invalid("时间必须带时区。", "A time needs its zone.", field="occurred_at", hint=now.isoformat())
+    if said > now + AHEAD:
+        raise Invalid(
+            "时间在未来，请检查手机时钟。", "The time lies in the future: check the phone's clock.", field="occurred_at"
+        )
+    return min(said, now)
+
+
+def move(
+    case: Case,
+    action: str,
+    clocks: Mapping[str, ClockRow],
+    *,
+    at: datetime,
+    policy: Policy,
+    clock_step: str | None = None,
+    **changes: Any,
+) -> Rows:
+    """The rows that carrying `action` out at `at` changes: the case first, then its clocks.
+
+    Raises Conflict where the table has no such step. `changes` are further columns of the case.
+    """
+    # What was done offline is never dated before the stage it follows.
+    at = max(at, case.stage_since)
+    stage = next_stage(case.stage, action)
+    after = msgspec.structs.replace(
+        case, version=case.version + 1, stage=stage, stage_since=at, **{**_held_in(stage, case, at), **changes}
+    )
+    rows: Rows = [(case, after)]
+    rows += timekeeping.step(clocks, clock_step or action, case_id=case.id, policy=policy, at=at)
+    return rows
+
+
+def _held_in(stage: str, case: Case, at: datetime) -> dict[str, Any]:
+    held: dict[str, Any] = {"closed_at": at if stage in CLOSED_STAGES else None}
+    if stage not in ASSIGNED_STAGES:
+        held["team_id"] = None
+    if stage == "accepted":
+        held |= {"search_at": at, "search_round": case.search_round + 1, "search_phase": 0, "alarm": None}
+    else:
+        held |= {"search_at": None, "alarm": None}
+    return held
+
+
+def case_of(rows: Rows) -> Case:
+    """The case as it is after the rows."""
+    after = rows[0][1]
+    assert isinstance(after, Case)  # noqa: S101 - `move` puts it first
+    return after
+
+
+def touched(case: Case, **changes: Any) -> Case:
+    """The case one version on, in the same stage."""
+    return msgspec.structs.replace(case, version=case.version + 1, **changes)
+
+
+def ended(offer: Offer, state: str, *, at: datetime, reason: str | None = None) -> Offer:
+    """The offer, answered or taken back."""
+    return msgspec.structs.replace(offer, state=state, answered_at=at, reason=reason)

@@ -1,0 +1,123 @@
+"""Who in the world outside hears of a change: which event becomes which message in the outbox, in the same transaction.
+
+Messages carry codes and numbers, no personal data. Whether a message is still wanted is asked again when it is sent (I4).
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db
+from backend.dispatch.lifecycle import STAGE_NAMES
+from backend.dispatch.records import Offer
+from backend.notify.outbox import enqueue
+from backend.office import Office
+
+if TYPE_CHECKING:
+    from backend.dispatch.change import Change, Command
+
+# Status changes that the one who reported is told of.
+TOLD_TO_PARTNERS = frozenset(
+    {
+        "case.opened",
+        "case.accepted",
+        "case.refused",
+        "case.dispatched",
+        "case.assigned",
+        "case.arrived",
+        "case.handled",
+        "case.verified",
+        "case.sent_back",
+        "case.joined",
+        "case.suspended",
+        "case.resumed",
+        "case.voided",
+    }
+)
+
+
+async def enqueue_notices(
+    tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]
+) -> None:
+    """Put what the changes mean for teams, desks and partners into the outbox."""
+    for change in changes:
+        if change.kind in ("offer.made", "offer.withdrawn"):
+            await _to_team(tx, office, command, change)
+        if change.facts.get("alarm") or change.kind in ("clock.missed", "clock.escalated"):
+            await _to_desk(tx, office, command, change)
+    await _to_partners(tx, office, command, [change for change in changes if change.kind in TOLD_TO_PARTNERS])
+
+
+async def _to_team(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
+    offer = next(after for _, after in change.rows if isinstance(after, Offer))
+    case = change.case()
+    assert case is not None  # noqa: S101 - an offer always stands with its case
+    message: dict[str, Any] = {"kind": change.kind, "offer_id": offer.id, "number": case.number}
+    if change.kind == "offer.made":
+        message |= {"expires_at": offer.expires_at, "eta_s": offer.eta_s, "priority": case.priority}
+    # Named by its offer it is sent only while that offer is live (I4); that one was withdrawn is told in any case.
+    live = offer.id if change.kind == "offer.made" else None
+    await enqueue(tx, office, "push", f"team:{offer.team_id}", message, case_id=case.id, offer_id=live, now=command.now)
+
+
+async def _to_desk(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
+    case = change.case()
+    if case is None:
+        return
+    roles = change.facts.get("told") or ["dispatcher"]
+    message = {
+        "kind": change.kind,
+        "number": case.number,
+        "alarm": change.facts.get("alarm"),
+        "clock": change.facts.get("kind"),
+    }
+    for role in roles:
+        to = f"team:{case.team_id}" if role == "team" and case.team_id else f"role:{role}:{case.regions[0]}"
+        if role == "team" and not case.team_id:
+            continue
+        await enqueue(tx, office, "push", to, message, case_id=case.id, now=command.now)
+
+
+async def _to_partners(
+    tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]
+) -> None:
+    """A partner hears of every status change of the cases its sightings are in."""
+    cases = {case.id: (change, case) for change in changes if (case := change.case()) is not None}
+    if not cases:
+        return
+    for case_id, sighting_id, partner_id in await _partners_of(tx, office, list(cases)):
+        change, case = cases[case_id]
+        zh, en = STAGE_NAMES[case.stage]
+        message = {
+            "kind": change.kind,
+            "sighting_id": sighting_id,
+            "number": case.number,
+            "stage": case.stage,
+            "stage_zh": zh,
+            "stage_en": en,
+            "outcome": case.outcome,
+            "at": command.now,
+        }
+        await enqueue(tx, office, "webhook", partner_id, message, case_id=case_id, now=command.now)
+
+
+async def _partners_of(tx: AsyncConnection, office: Office, case_ids: list[UUID]) -> list[tuple[UUID, UUID, str]]:
+    """(case, sighting, partner's actor id) where the partner left an address to be told at."""
+    links, s, keys = db.case_sightings, db.sightings, db.api_keys
+    query = (
+        select(links.c.case_id, s.c.id, s.c.reporter)
+        .join(s, (s.c.city_id == links.c.city_id) & (s.c.id == links.c.sighting_id))
+        .join(keys, (keys.c.city_id == s.c.city_id) & (s.c.reporter == "partner:" + keys.c.partner))
+        .where(
+            links.c.city_id == office.city_id,
+            links.c.case_id.in_(case_ids),
+            s.c.channel == "partner",
+            keys.c.webhook_url.is_not(None),
+            keys.c.revoked_at.is_(None),
+        )
+        .distinct()
+    )
+    return [(row[0], row[1], row[2]) for row in await tx.execute(query)]

@@ -1,0 +1,168 @@
+"""The rows of the loop as values: what a verb reads, replaces and writes back.
+
+Pure. Fields are the columns of the table that `backend.dispatch.tables` names; a change is `msgspec.structs.replace(row, …)`.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from backend.access.permissions import Object
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """案卷: the piece of work that one or more sightings are about."""
+
+    id: UUID
+    number: int
+    stage: str
+    version: int
+    priority: str
+    dangers: list[str]
+    call_first: list[str]
+    skills: list[str]
+    lon: float
+    lat: float
+    in_area: bool
+    regions: list[str]
+    address: str | None
+    people_count: int
+    looks: dict[str, Any]
+    channel: str
+    opened_at: datetime
+    stage_since: datetime
+    last_seen_at: datetime
+    sighting_count: int
+    team_id: UUID | None = None
+    handled_by_team: UUID | None = None
+    handled_by: str | None = None
+    outcome: str | None = None
+    search_at: datetime | None = None
+    search_round: int = 1
+    search_phase: int = 0
+    alarm: str | None = None
+    rework_count: int = 0
+    joined_into: UUID | None = None
+    closed_at: datetime | None = None
+
+    def teams(self) -> list[UUID]:
+        """The teams it concerns now: the one assigned, or the one that handled it."""
+        return [t for t in (self.team_id, self.handled_by_team) if t is not None]
+
+    def as_object(self, *, offered_to: UUID | None = None) -> Object:
+        """What permissions ask about."""
+        return Object(regions=self.regions, teams=[*self.teams(), *([offered_to] if offered_to else [])])
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """派遣: a case held out to one team for a short while."""
+
+    id: UUID
+    case_id: UUID
+    team_id: UUID
+    state: str
+    round: int
+    phase: int
+    offered_at: datetime
+    expires_at: datetime
+    eta_s: float | None
+    eta_basis: str
+    decision_id: UUID | None
+    answered_at: datetime | None = None
+    reason: str | None = None
+
+
+class ClockRow(Struct, frozen=True, kw_only=True):
+    """时限: a deadline of a case as it is stored; `backend.dispatch.clocks` has the rules."""
+
+    case_id: UUID
+    kind: str
+    state: str
+    span: str
+    started_at: datetime
+    due_at: datetime
+    yellow_at: datetime
+    paused_at: datetime | None = None
+    paused_s: float = 0.0
+    missed_at: datetime | None = None
+    overdue_paused_s: float = 0.0
+    ended_at: datetime | None = None
+    extended: int = 0
+    level: int = 0
+    restarts: int = 0
+    misses: int = 0
+    fires_at: datetime | None = None
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """A sighting's belonging to a case; `left_at` ends it, `moved_from` says which case it came from by joining."""
+
+    case_id: UUID
+    sighting_id: UUID
+    joined_at: datetime
+    joined_by: str
+    score: float | None = None
+    reasons: list[Any] = []
+    moved_from: UUID | None = None
+    left_at: datetime | None = None
+
+
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """Two cases that may be about the same people; a person decides."""
+
+    case_id: UUID
+    other_case_id: UUID
+    score: float
+    reasons: list[Any]
+    state: str = "open"
+
+
+class Approval(Struct, frozen=True, kw_only=True):
+    """A request to suspend, extend, return or void, and its answer."""
+
+    id: UUID
+    case_id: UUID
+    action: str
+    state: str
+    reason: str
+    wanted: dict[str, Any]
+    asked_by: str
+    asked_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    answer: str | None = None
+
+
+class HandlingRow(Struct, frozen=True, kw_only=True):
+    """处置: one visit of a team, from arrival to what was done, and what the checker said of it."""
+
+    id: UUID
+    case_id: UUID
+    team_id: UUID
+    by: str
+    arrived_at: datetime
+    arrived_place: dict[str, Any]
+    handled_at: datetime | None = None
+    outcome: str | None = None
+    record: dict[str, Any] = {}
+    consequences: list[Any] = []
+    verified_by: str | None = None
+    verified_at: datetime | None = None
+    verdict: str | None = None
+    verdict_note: str | None = None
+
+
+class Revisit(Struct, frozen=True, kw_only=True):
+    """A look that is due again, because somebody stayed outside."""
+
+    id: UUID
+    case_id: UUID
+    due_at: datetime
+    reason: str
+    state: str = "due"
+    opened_case: UUID | None = None
+
+
+Row = Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit

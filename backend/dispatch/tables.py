@@ -1,0 +1,39 @@
+"""Which table keeps which record of the loop, and which of its columns the log does not tell."""
+
+from sqlalchemy import Table
+
+from backend import db
+from backend.dispatch.records import (
+    Approval,
+    Case,
+    ClockRow,
+    HandlingRow,
+    Link,
+    Offer,
+    Revisit,
+    Row,
+    Suggestion,
+)
+
+TABLES: dict[type[Row], Table] = {
+    Case: db.cases,
+    Offer: db.offers,
+    ClockRow: db.clocks,
+    Link: db.case_sightings,
+    Suggestion: db.suggestions,
+    Approval: db.approvals,
+    HandlingRow: db.handlings,
+    Revisit: db.revisits,
+}
+
+# Not told by the log: when the machine looks next (a schedule), and what was said of a person (personal data).
+NOT_IN_LOG: dict[str, frozenset[str]] = {
+    "cases": frozenset({"search_at"}),
+    "clocks": frozenset({"fires_at"}),
+    "handlings": frozenset({"record"}),
+}
+
+
+def key_of(row: Row) -> tuple[str, ...]:
+    """The names of the key's columns, without the city."""
+    return tuple(c.name for c in TABLES[type(row)].primary_key if c.name != "city_id")

@@ -1,0 +1,283 @@
+"""The hub: reads the log once per process and hands every event to the sockets that may see it.
+
+It reads by sequence number, woken by a nudge or by the clock, so that it misses nothing. An event becomes JSON once, and
+who may see it is asked once per kind of viewer (same roles, regions and team), not per socket. Ended sessions and
+changed accounts are events too: their sockets close here.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from backend import log
+from backend.access import sessions
+from backend.access.actor import Actor
+from backend.access.rules import rules
+from backend.clock import Clock, SystemClock
+from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, Closing, Inbox, Places
+from backend.live.nudge import POLL_S, Nudge
+from backend.live.positions import Fix, encoded_fix
+from backend.live.visibility import may_follow, may_see
+from backend.live.wire import cancel
+from backend.office import Office
+
+INBOX_SIZE = 256
+RING_SIZE = 5_000
+PAGE = 500
+PULSE_EVERY_S = 5.0
+POSITIONS_EVERY_S = 1.0
+SESSIONS_EVERY_S = 30.0
+
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+Viewer = tuple[tuple[str, ...], tuple[str, ...], UUID | None]
+
+
+class Told(Struct, frozen=True):
+    """An event and the message that tells it, made once for all."""
+
+    event: log.Event
+    message: str
+
+
+def tell(event: log.Event) -> Told:
+    """The event as the feed sends it."""
+    return Told(event, _encode({"type": "event", **msgspec.structs.asdict(event)}).decode())
+
+
+class Hub:
+    """One per process. `seq` is the last event it has handed out."""
+
+    def __init__(
+        self,
+        office: Office,
+        nudge: Nudge,
+        clock: Clock,
+        *,
+        session_clock: Clock | None = None,
+        inbox_size: int = INBOX_SIZE,
+        ring_size: int = RING_SIZE,
+        poll_s: float = POLL_S,
+        pulse_every_s: float = PULSE_EVERY_S,
+        positions_every_s: float = POSITIONS_EVERY_S,
+        sessions_every_s: float = SESSIONS_EVERY_S,
+    ) -> None:
+        """clock: what pulses say. session_clock: what sessions end by (the machine's, see `access.sessions`)."""
+        self.office, self.clock = office, clock
+        self.pulse_every_s = pulse_every_s
+        self.seq = 0
+        self._nudge, self._session_clock = nudge, session_clock or SystemClock()
+        self._inbox_size, self._poll_s = inbox_size, poll_s
+        self._positions_every_s, self._sessions_every_s = positions_every_s, sessions_every_s
+        self._ring: deque[Told] = deque(maxlen=ring_size)
+        self._viewers: dict[Viewer, set[Inbox]] = {}
+        self._moved: dict[UUID, Fix] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begins at the end of the log. Raises what the database raises when it is away."""
+        async with self.office.db.connect() as tx:
+            self.seq, _ = await log.head(tx, self.office.city_id)
+        duties: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
+            ("log", self._follow_log),
+            ("pulse", self._pulse),
+            ("positions", self._hand_out_positions),
+            ("sessions", self._look_at_sessions),
+        ]
+        self._tasks = [asyncio.create_task(_for_ever(duty), name=f"hub-{name}") for name, duty in duties]
+
+    async def aclose(self) -> None:
+        """Stops reading and tells every socket to come again."""
+        tasks, self._tasks = self._tasks, []
+        await cancel(tasks)
+        for inbox in self.inboxes():
+            self._end(inbox, RESTARTING)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def inboxes(self) -> list[Inbox]:
+        """All that are joined."""
+        return [inbox for group in self._viewers.values() for inbox in group]
+
+    @contextmanager
+    def joined(self, actor: Actor) -> Iterator[Inbox]:
+        """An inbox that from now on hears of positions and of its own end; of events after `follow`."""
+        inbox = self.join(actor)
+        try:
+            yield inbox
+        finally:
+            self.leave(inbox)
+
+    def join(self, actor: Actor) -> Inbox:
+        """See `joined`; `leave` has to follow."""
+        inbox = Inbox(actor, self._inbox_size)
+        self._viewers.setdefault(_viewer(actor), set()).add(inbox)
+        if not self._tasks:
+            self._end(inbox, RESTARTING)
+        return inbox
+
+    def leave(self, inbox: Inbox) -> None:
+        """Nothing more for this inbox. Twice is once."""
+        viewer = _viewer(inbox.actor)
+        group = self._viewers.get(viewer, set())
+        group.discard(inbox)
+        if not group:
+            self._viewers.pop(viewer, None)
+
+    def follow(self, inbox: Inbox) -> int:
+        """The number after which the inbox gets every event; what is up to it is `replay`'s."""
+        inbox.follows = True
+        return self.seq
+
+    async def replay(self, after: int, upto: int) -> list[Told]:
+        """The events with after < seq ≤ upto, seen by anybody or not: from memory, else from the log."""
+        if upto <= after:
+            return []
+        first = self._ring[0].event.seq if self._ring else self.seq + 1
+        if first <= after + 1:
+            return list(islice(self._ring, after + 1 - first, upto + 1 - first))
+        found: list[Told] = []
+        async with self.office.db.connect() as tx:
+            while after < upto and (page := await log.since(tx, self.office.city_id, after, limit=PAGE)):
+                found += [tell(event) for event in page if event.seq <= upto]
+                after = page[-1].seq
+        return found
+
+    def visible(self, told: Sequence[Told], actor: Actor) -> list[Told]:
+        """Those the actor may see."""
+        roles = rules(self.office)
+        return [one for one in told if may_see(roles, actor, one.event)]
+
+    def positions(self, fixes: Sequence[Fix]) -> None:
+        """New positions: handed out within a second, the newest of each team."""
+        for fix in fixes:
+            known = self._moved.get(fix.team_id)
+            if known is None or known.at <= fix.at:
+                self._moved[fix.team_id] = fix
+
+    async def _follow_log(self) -> None:
+        listener = self._nudge.listener()
+        while True:
+            await self._hand_out_events()
+            await listener.wait(self._poll_s)
+
+    async def _hand_out_events(self) -> None:
+        while True:
+            async with self.office.db.connect() as tx:
+                events = await log.since(tx, self.office.city_id, self.seq, limit=PAGE)
+            for event in events:
+                self._hand_out(tell(event))
+                await asyncio.sleep(0)  # the sockets send in between, so that a burst does not fill their inboxes
+            if len(events) < PAGE:
+                return
+
+    def _hand_out(self, told: Told) -> None:
+        """To everybody who may see it. Without waiting, so that `seq` and the inboxes agree at every moment."""
+        self._obey(told.event)
+        self.seq = told.event.seq
+        self._ring.append(told)
+        roles = rules(self.office)
+        for group in list(self._viewers.values()):
+            actor = next(iter(group)).actor
+            if not may_see(roles, actor, told.event):
+                continue
+            full = [inbox for inbox in group if inbox.follows and not inbox.put(told.event.seq, told.message)]
+            for inbox in full:
+                self.leave(inbox)
+
+    def _obey(self, event: log.Event) -> None:
+        """An event that takes rights away does so before anybody is told of it."""
+        if event.kind == "session.revoked":
+            session_id = UUID(event.data["session_id"])
+            sessions.forget(session_id=session_id)
+            self._end_where(lambda actor: actor.session_id == session_id, SIGN_IN_AGAIN)
+        elif event.kind == "account.changed":
+            account_id = event.data["account_id"]
+            sessions.forget(account_id=UUID(account_id))
+            closing = RIGHTS_CHANGED if event.data["active"] else SIGN_IN_AGAIN
+            self._end_where(lambda actor: actor.id == account_id, closing)
+
+    def _end_where(self, is_meant: Callable[[Actor], bool], closing: Closing) -> None:
+        for inbox in self.inboxes():
+            if is_meant(inbox.actor):
+                self._end(inbox, closing)
+
+    def _end(self, inbox: Inbox, closing: Closing) -> None:
+        self.leave(inbox)
+        inbox.close(closing)
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(self.pulse_every_s)
+            seq, message = self.pulse()
+            for inbox in self.inboxes():
+                inbox.put_pulse(seq, message)
+
+    def pulse(self) -> tuple[int, str]:
+        """Up to where everything has been handed out, and what time it is."""
+        return self.seq, _encode({"type": "pulse", "seq": self.seq, "now": self.clock.now()}).decode()
+
+    async def _hand_out_positions(self) -> None:
+        while True:
+            await asyncio.sleep(self._positions_every_s)
+            moved, self._moved = self._moved, {}
+            as_json = {team_id: encoded_fix(fix) for team_id, fix in moved.items()}
+            for group in list(self._viewers.values()) if moved else ():
+                self._hand_out_moves(group, moved, as_json)
+                await asyncio.sleep(0)
+
+    def _hand_out_moves(self, group: set[Inbox], moved: dict[UUID, Fix], as_json: dict[UUID, str]) -> None:
+        if not group:
+            return
+        actor, roles = next(iter(group)).actor, rules(self.office)
+        mine = [fix for fix in moved.values() if may_follow(roles, actor, team_id=fix.team_id, regions=fix.regions)]
+        if not mine:
+            return
+        places = Places({fix.team_id: as_json[fix.team_id] for fix in mine})
+        for inbox in group:
+            inbox.put_places(places)
+
+    async def _look_at_sessions(self) -> None:
+        """Sessions also end by time, and the log says nothing then."""
+        while True:
+            await asyncio.sleep(self._sessions_every_s)
+            ids = {inbox.actor.session_id for inbox in self.inboxes()} - {None}
+            if ids:
+                ended = await sessions.ended_among(
+                    self.office, [id_ for id_ in ids if id_ is not None], self._session_clock.now()
+                )
+                self._end_where(lambda actor, ended=ended: actor.session_id in ended, SIGN_IN_AGAIN)  # type: ignore[misc]
+
+
+async def _for_ever(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A duty of the hub ends with the hub and not with the first trouble of the database."""
+    in_trouble = False
+    while True:
+        try:
+            await duty()
+        except Exception:  # noqa: BLE001 - whatever it is, screens must not stand still for ever
+            if not in_trouble:
+                _log.exception("the hub has trouble and goes on trying")
+            in_trouble = True
+            await asyncio.sleep(POLL_S)
+
+
+def _viewer(actor: Actor) -> Viewer:
+    """All that decides what somebody may see."""
+    return (actor.roles, actor.regions, actor.team_id)

@@ -1,0 +1,97 @@
+"""What waits to be sent to one socket: few things, and then it is let go (nobody waits for a slow reader)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from functools import cached_property
+from uuid import UUID
+
+from msgspec import Struct
+
+from backend.access.actor import Actor
+
+
+class Closing(Struct, frozen=True):
+    """Why a socket is closed. The codes are part of the protocol (docs/live-feed.md)."""
+
+    code: int
+    reason: str
+
+
+BAD_MESSAGE = Closing(4400, "not understood")
+SIGN_IN_AGAIN = Closing(4401, "sign in again")
+NOT_ALLOWED = Closing(4403, "not allowed")
+TOO_SLOW = Closing(4409, "start again from your last sequence")
+RIGHTS_CHANGED = Closing(4410, "your rights have changed: start again without a sequence")
+RESTARTING = Closing(1012, "restarting: come again")
+TRY_LATER = Closing(1013, "try again later")
+
+
+class Places:
+    """The last fix of some teams, each as JSON. One object serves all who may see the same."""
+
+    def __init__(self, fixes: Mapping[UUID, str]) -> None:
+        self.fixes = fixes
+
+    @cached_property
+    def message(self) -> str:
+        """The message for the socket, made when first wanted."""
+        return '{"type":"positions","teams":[' + ",".join(self.fixes.values()) + "]}"
+
+    def then(self, later: "Places") -> "Places":
+        """Both, the later fix where a team has two."""
+        return Places({**self.fixes, **later.fixes})
+
+
+class Inbox:
+    """Events in order up to `size`; of positions and pulses only what is newest."""
+
+    def __init__(self, actor: Actor, size: int) -> None:
+        self.actor = actor
+        self.size = size
+        self.events: deque[tuple[int, str]] = deque()
+        self.places: Places | None = None
+        self.pulse: tuple[int, str] | None = None
+        self.closing: Closing | None = None
+        self.follows = False  # events are kept from the moment on that the hub says so
+        self.acked = 0
+        self._something = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    def put(self, seq: int, message: str) -> bool:
+        """False when it is full, which ends it."""
+        if len(self.events) >= self.size:
+            self.close(TOO_SLOW)
+            return False
+        self.events.append((seq, message))
+        self._something.set()
+        return True
+
+    def put_places(self, places: Places) -> None:
+        """Of what was not sent yet the newest stays."""
+        self.places = places if self.places is None else self.places.then(places)
+        self._something.set()
+
+    def put_pulse(self, seq: int, message: str) -> None:
+        """Replaces one that was not sent yet."""
+        self.pulse = (seq, message)
+        self._something.set()
+
+    def close(self, closing: Closing) -> None:
+        """The socket is to be closed with this; what waits is dropped. The first reason stays."""
+        if self.closing is None:
+            self.closing = closing
+            self.events.clear()
+            self.places = self.pulse = None
+            self._closed.set()
+
+    async def something(self) -> None:
+        """Returns when there is something to send."""
+        await self._something.wait()
+        self._something.clear()
+
+    async def closed(self) -> Closing:
+        """Returns when the socket is to be closed."""
+        await self._closed.wait()
+        assert self.closing is not None
+        return self.closing

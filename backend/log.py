@@ -1,0 +1,141 @@
+"""The event log: append-only, totally ordered by commit, chained by hash.
+
+`append` is the last thing a transaction does: it takes the log's lock, numbers the entries and commits soon after, so
+that sequence order is commit order and a reader asking for "what came after n" misses nothing. Each entry's hash
+covers the one before; `broken_link` finds the first that does not fit.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.access.actor import Actor
+from backend.db import events
+from backend.ids import new_id
+
+GENESIS = b"\x00" * 32
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """What a verb wants written. regions and teams say whom it concerns; data holds rows and facts, nothing personal."""
+
+    kind: str
+    actor: Actor
+    occurred_at: datetime
+    data: dict[str, Any]
+    regions: Sequence[str] = ()
+    teams: Sequence[UUID] = ()
+    case_id: UUID | None = None
+    case_version: int | None = None
+    command_id: UUID | None = None
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One entry of the log as it stands. seq counts from 1 without gaps within a city."""
+
+    seq: int
+    id: UUID
+    kind: str
+    case_id: UUID | None
+    case_version: int | None
+    regions: list[str]
+    teams: list[UUID]
+    actor: dict[str, Any]
+    occurred_at: datetime
+    recorded_at: datetime
+    command_id: UUID | None
+    data: dict[str, Any]
+
+
+async def append(tx: AsyncConnection, city_id: str, entries: Sequence[Entry], *, now: datetime) -> list[Event]:
+    """Write the entries after the last one. Call it last in the transaction: it holds the log until the commit."""
+    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))"), {"k": f"log:{city_id}"})
+    seq, prev = await head(tx, city_id)
+    rows, written = [], []
+    for entry in entries:
+        seq += 1
+        event = _event(entry, seq, now)
+        hash_ = link(prev, city_id, event)
+        rows.append({"city_id": city_id, **msgspec.structs.asdict(event), "prev_hash": prev, "hash": hash_})
+        written.append(event)
+        prev = hash_
+    await tx.execute(insert(events), rows)
+    return written
+
+
+def _event(entry: Entry, seq: int, now: datetime) -> Event:
+    return Event(
+        seq=seq,
+        id=new_id(),
+        kind=entry.kind,
+        case_id=entry.case_id,
+        case_version=entry.case_version,
+        regions=list(entry.regions),
+        teams=list(entry.teams),
+        actor=msgspec.to_builtins(entry.actor.in_log()),
+        occurred_at=entry.occurred_at,
+        recorded_at=now,
+        command_id=entry.command_id,
+        data=msgspec.to_builtins(entry.data),
+    )
+
+
+def link(prev: bytes, city_id: str, event: Event) -> bytes:
+    """The hash of an event over the one before it (32 bytes, SHA-256 over sorted JSON, times in UTC)."""
+    body = msgspec.structs.asdict(event)
+    body["occurred_at"] = event.occurred_at.astimezone(UTC)
+    body["recorded_at"] = event.recorded_at.astimezone(UTC)
+    return hashlib.sha256(prev + city_id.encode() + _encode(body)).digest()
+
+
+async def head(tx: AsyncConnection, city_id: str) -> tuple[int, bytes]:
+    """The last sequence number and its hash; (0, GENESIS) for an empty log."""
+    last = select(events.c.seq, events.c.hash).where(events.c.city_id == city_id).order_by(events.c.seq.desc()).limit(1)
+    row = (await tx.execute(last)).first()
+    return (row.seq, row.hash) if row else (0, GENESIS)
+
+
+_COLUMNS = [events.c[name] for name in Event.__struct_fields__]
+
+
+async def since(tx: AsyncConnection, city_id: str, after: int, *, limit: int) -> list[Event]:
+    """Up to `limit` events with a sequence above `after`, oldest first."""
+    query = select(*_COLUMNS).where(events.c.city_id == city_id, events.c.seq > after).order_by(events.c.seq)
+    return [Event(**row._mapping) for row in await tx.execute(query.limit(limit))]
+
+
+async def of_case(tx: AsyncConnection, city_id: str, case_id: UUID) -> list[Event]:
+    """Everything that happened to one case, oldest first."""
+    query = select(*_COLUMNS).where(events.c.city_id == city_id, events.c.case_id == case_id)
+    return [Event(**row._mapping) for row in await tx.execute(query.order_by(events.c.case_version))]
+
+
+async def everything(tx: AsyncConnection, city_id: str, *, page: int = 2000) -> AsyncIterator[Event]:
+    """The whole log in order, a page at a time."""
+    after = 0
+    while found := await since(tx, city_id, after, limit=page):
+        for event in found:
+            yield event
+        after = found[-1].seq
+
+
+async def broken_link(tx: AsyncConnection, city_id: str) -> int | None:
+    """The sequence number of the first event that is missing, moved or changed; None when the chain holds."""
+    query = select(*_COLUMNS, events.c.prev_hash, events.c.hash).where(events.c.city_id == city_id)
+    prev, expected = GENESIS, 1
+    stream = await tx.stream(query.order_by(events.c.seq).execution_options(yield_per=2000))
+    async for row in stream:
+        *fields, prev_hash, hash_ = row
+        event = Event(**dict(zip(Event.__struct_fields__, fields, strict=True)))
+        if event.seq != expected or prev_hash != prev or link(prev, city_id, event) != hash_:
+            return expected
+        prev, expected = hash_, expected + 1
+    return None

@@ -1,0 +1,131 @@
+"""The outbox: what is to be told outside is a row written together with what happened; a worker sends it.
+
+`enqueue` is for verbs; the rest is for the worker (`deliver`). A claim is a lease: it moves `send_at` on, so that a
+message whose worker died is claimed again and none is lost. `send_at` is the machine's time, also while a demonstration
+runs on a faster clock: providers are not part of it.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import CursorResult, and_, func, insert, not_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db import cases, offers, outbox
+from backend.ids import new_id
+from backend.notify.senders import Message, Way
+from backend.office import Office
+
+OnlyWhile = Literal["offer_is_live", "case_is_open"]
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
+LONGEST_ERROR = 300
+
+
+class Waiting(Struct, frozen=True):
+    """How much of a way waits, and since when its oldest does; for operators."""
+
+    way: str
+    count: int
+    since: datetime
+
+
+async def enqueue(
+    tx: AsyncConnection,
+    office: Office,
+    way: Way,
+    to: str,
+    message: dict[str, Any],
+    *,
+    now: datetime,
+    case_id: UUID | None = None,
+    offer_id: UUID | None = None,
+    only_while: OnlyWhile | None = None,
+    send_at: datetime = AT_ONCE,
+) -> UUID:
+    """To be sent when the caller's transaction commits, and not at all when it does not. Returns the message's id.
+
+    A message with `offer_id` is sent only while that offer is live; `only_while="case_is_open"` is for what is of no use
+    once the case is closed. now: when it happened. send_at: not before (the machine's time).
+    """
+    if only_while is not None:
+        message = {**message, "only_while": only_while}
+    message_id = new_id()
+    row = {"id": message_id, "way": way, "to": to, "message": message, "case_id": case_id, "offer_id": offer_id}
+    await tx.execute(insert(outbox).values(city_id=office.city_id, created_at=now, send_at=send_at, **row))
+    return message_id
+
+
+async def claim(
+    tx: AsyncConnection,
+    office: Office,
+    way: Way,
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    not_to: Collection[str] = (),
+) -> list[Message]:
+    """Up to `limit` due messages, oldest first, that nobody else gets before now + lease."""
+    due = and_(outbox.c.city_id == office.city_id, outbox.c.way == way, outbox.c.state == "waiting")
+    chosen = (
+        select(outbox.c.id)
+        .where(due, outbox.c.send_at <= now, not_(outbox.c.to.in_(not_to)))
+        .order_by(outbox.c.send_at, outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")  # as a plain subquery the planner may run it again and claim more than `limit`
+    )
+    leased = (
+        update(outbox)
+        .where(outbox.c.city_id == office.city_id, outbox.c.id == chosen.c.id)
+        .values(send_at=now + lease, attempts=outbox.c.attempts + 1)
+        .returning(*(outbox.c[name] for name in Message.__struct_fields__))
+    )
+    return sorted((Message(**row._mapping) for row in await tx.execute(leased)), key=lambda message: message.id)
+
+
+async def still_wanted(tx: AsyncConnection, office: Office, message: Message) -> bool:
+    """Whether sending it still makes sense: a notice of an offer that has ended, or of a closed case, does not (I4)."""
+    if message.offer_id is not None or message.message.get("only_while") == "offer_is_live":
+        live = (offers.c.city_id == office.city_id) & (offers.c.id == message.offer_id) & (offers.c.state == "offered")
+        return await tx.scalar(select(offers.c.id).where(live)) is not None
+    if message.message.get("only_while") == "case_is_open":
+        is_open = (cases.c.city_id == office.city_id) & (cases.c.id == message.case_id) & cases.c.closed_at.is_(None)
+        is_open &= cases.c.stage.not_in(("refused", "voided", "joined", "assisted"))
+        return await tx.scalar(select(cases.c.id).where(is_open)) is not None
+    return True
+
+
+async def end(
+    tx: AsyncConnection, office: Office, message: Message, state: Literal["sent", "failed", "dropped"], *, now: datetime,
+    reason: str | None = None,
+) -> bool:  # fmt: skip
+    """It was sent, or never will be. False when the lease had run out and another attempt has begun."""
+    return await _record(tx, office, message, state=state, ended_at=now, last_error=_short(reason))
+
+
+async def put_off(tx: AsyncConnection, office: Office, message: Message, *, until: datetime, reason: str) -> bool:
+    """Not this time; again at `until`. False when the lease had run out and another attempt has begun."""
+    return await _record(tx, office, message, send_at=until, last_error=_short(reason))
+
+
+async def waiting(tx: AsyncConnection, office: Office) -> list[Waiting]:
+    """What waits, per way. A way without a provider shows here instead of losing anything."""
+    query = select(outbox.c.way, func.count(), func.min(outbox.c.created_at)).group_by(outbox.c.way)
+    found = await tx.execute(query.where(outbox.c.city_id == office.city_id, outbox.c.state == "waiting"))
+    return [Waiting(*row) for row in found]
+
+
+async def _record(tx: AsyncConnection, office: Office, message: Message, **values: Any) -> bool:
+    mine = and_(outbox.c.city_id == office.city_id, outbox.c.id == message.id, outbox.c.state == "waiting")
+    result: CursorResult[Any] = await tx.execute(
+        update(outbox).where(mine, outbox.c.attempts == message.attempts).values(**values)
+    )
+    return result.rowcount == 1
+
+
+def _short(reason: str | None) -> str | None:
+    return reason[:LONGEST_ERROR] if reason is not None else None

@@ -1,0 +1,220 @@
+"""What must hold between the keys of a policy, beyond the type of each: one function a check; `check` runs all."""
+
+import difflib
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Final, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from backend.policy.permissions import ACTIONS, SCOPES, Danger, Role, Season
+from backend.policy.sections import Policy
+from backend.policy.span import Span
+from backend.policy.where import Path
+
+_FINER_MAX: Final = 3  # three H3 steps finer means 343 sweep cells under one shown cell
+_RECORDINGS_MIN_D: Final = 92  # three calendar months at their longest (DOMAIN §4.9)
+_POSITIONS_MAX_D: Final = 90  # DOMAIN §8
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A fault and the key it stands at."""
+
+    at: Path
+    zh: str
+    en: str
+
+
+def check(policy: Policy) -> list[Fault]:
+    """Every fault between keys; [] for a policy that can be used."""
+    return [fault for rule in _CHECKS for fault in rule(policy)]
+
+
+def _thresholds(p: Policy) -> Iterator[Fault]:
+    if p.intake.suggest_at > p.intake.auto_join_at:
+        yield Fault(("intake", "suggest_at"), "不能大于 auto_join_at。", "must not be above auto_join_at.")
+    if p.intake.base_radius_m > p.intake.max_radius_m:
+        yield Fault(("intake", "base_radius_m"), "不能大于 max_radius_m。", "must not be above max_radius_m.")
+
+
+def _channels(p: Policy) -> Iterator[Fault]:
+    for n, channel in enumerate(p.intake.auto_accept):
+        if channel not in p.intake.rate_per_minute:
+            yield _unlisted(
+                ("intake", "auto_accept", n), channel, list(p.intake.rate_per_minute), "intake.rate_per_minute"
+            )
+
+
+def _skills(p: Policy) -> Iterator[Fault]:
+    for danger, rule in p.triage.items():
+        for n, skill in enumerate(rule.skills):
+            if skill not in p.skills:
+                yield _unlisted(("triage", danger, "skills", n), skill, list(p.skills), "[skills]")
+    for danger, skills in p.matching.required_skills.items():
+        for n, skill in enumerate(skills):
+            if skill not in p.skills:
+                yield _unlisted(("matching", "required_skills", danger, n), skill, list(p.skills), "[skills]")
+
+
+def _dangers_complete(p: Policy) -> Iterator[Fault]:
+    for danger in get_args(Danger):
+        if danger not in p.triage:
+            yield Fault(("triage", danger), "缺少此项。", "is missing.")
+
+
+def _roles(p: Policy) -> Iterator[Fault]:
+    for role, permissions in p.roles.items():
+        for n, permission in enumerate(permissions):
+            action, at, scope = permission.partition("@")
+            if action not in ACTIONS:
+                yield _unlisted(("roles", role, n), action, sorted(ACTIONS), "permissions")
+            elif not at or scope not in SCOPES:
+                right = ", ".join(f"{action}@{s}" for s in SCOPES)
+                yield Fault(
+                    ("roles", role, n), f"“{permission}”缺少范围。应为 {right}。", f"'{permission}': use {right}."
+                )
+
+
+def _told(p: Policy) -> Iterator[Fault]:
+    for n, who in enumerate(p.escalation.chain):
+        if who not in ("team", *get_args(Role)):
+            yield _unlisted(("escalation", "chain", n), who, ["team", *get_args(Role)], "team + [roles]")
+    for n, who in enumerate(p.protection.report_up_to):
+        if who not in get_args(Role):
+            yield _unlisted(("protection", "report_up_to", n), who, list(get_args(Role)), "[roles]")
+
+
+def _phases(p: Policy) -> Iterator[Fault]:
+    if not p.search.phases:
+        yield Fault(("search", "phases"), "至少要有一个阶段。", "needs at least one phase.")
+    widths = [phase.within_s for phase in p.search.phases if phase.within is None or phase.within.is_elapsed]
+    if any(later <= earlier for earlier, later in pairwise(widths)):
+        zh, en = (
+            "各阶段须一个比一个宽，“beyond”放在最后。",
+            "each phase must be wider than the one before, 'beyond' last.",
+        )
+        yield Fault(("search", "phases"), zh, en)
+
+
+def _elapsed_only(p: Policy) -> Iterator[Fault]:
+    """Where the program counts seconds, working days and months make no sense."""
+    spans: dict[Path, Span] = {
+        ("clocks", "offer"): p.clocks.offer,
+        ("clocks", "offer_critical"): p.clocks.offer_critical,
+        ("clocks", "on_spot"): p.clocks.on_spot,
+        ("escalation", "step"): p.escalation.step,
+        ("circle", "within"): p.circle.within,
+        ("search", "retry_after"): p.search.retry_after,
+        ("search", "stale_fix_after"): p.search.stale_fix_after,
+        ("search", "batch_window"): p.search.batch_window,
+        ("matching", "shift_end_within"): p.matching.shift_end_within,
+        ("intake", "duplicate_window"): p.intake.duplicate_window,
+        ("outcomes", "revisit_after"): p.outcomes.revisit_after,
+        ("protection", "report_up_within"): p.protection.report_up_within,
+        **{("retention", name): getattr(p.retention, name) for name in p.retention.__struct_fields__},
+        **{("search", "phases", n, "wait"): phase.wait for n, phase in enumerate(p.search.phases)},
+        **{("search", "phases", n, "within"): phase.within for n, phase in enumerate(p.search.phases) if phase.within},
+    }
+    for at, span in spans.items():
+        if not span.is_elapsed:
+            yield Fault(at, f"“{span}”在这里须用 s、min、h 或 d。", f"'{span}' must be in s, min, h or d here.")
+
+
+def _positive(p: Policy) -> Iterator[Fault]:
+    spans: dict[Path, Span] = {
+        ("escalation", "step"): p.escalation.step,
+        ("circle", "within"): p.circle.within,
+        ("intake", "duplicate_window"): p.intake.duplicate_window,
+        ("protection", "report_up_within"): p.protection.report_up_within,
+    }
+    for table in ("clocks", "referral", "retention"):
+        section = getattr(p, table)
+        found = {(table, name): getattr(section, name) for name in section.__struct_fields__}
+        spans |= {at: span for at, span in found.items() if isinstance(span, Span)}
+    for at, span in spans.items():
+        if span.amount <= 0:
+            yield Fault(at, "须大于 0。", "must be more than 0.")
+
+
+def _never_empty(p: Policy) -> Iterator[Fault]:
+    """Lists without which a rule can never be kept or nobody would ever be told."""
+    lists: dict[Path, tuple[str, ...]] = {
+        ("escalation", "chain"): p.escalation.chain,
+        ("protection", "report_up_to"): p.protection.report_up_to,
+        **{("protection", "supplies", season): p.protection.supplies.get(season, ()) for season in get_args(Season)},
+    }
+    for at, items in lists.items():
+        if not items:
+            yield Fault(at, "不能为空。", "must not be empty.")
+
+
+def _weather(p: Policy) -> Iterator[Fault]:
+    if p.weather.cold_at_c >= p.weather.heat_at_c:
+        yield Fault(("weather", "cold_at_c"), "须低于 heat_at_c。", "must be under heat_at_c.")
+    if p.weather.factor.get("clear") != 1:
+        yield Fault(
+            ("weather", "factor", "clear"), "须为 1.0（晴天为基准）。", "must be 1.0: a clear day is the measure."
+        )
+
+
+def _kept_by_law(p: Policy) -> Iterator[Fault]:
+    if p.retention.recordings.is_elapsed and p.retention.recordings.seconds < _RECORDINGS_MIN_D * 86400:
+        zh, en = "热线录音至少保存三个月（≥ 92 d）。", "hotline recordings are kept three months at least (≥ 92 d)."
+        yield Fault(("retention", "recordings"), zh, en)
+    if p.retention.positions.is_elapsed and p.retention.positions.seconds > _POSITIONS_MAX_D * 86400:
+        zh, en = "队伍轨迹最多保存 90 天（≤ 90 d）。", "team tracks are kept 90 days at most (≤ 90 d)."
+        yield Fault(("retention", "positions"), zh, en)
+
+
+def _circle(p: Policy) -> Iterator[Fault]:
+    if not 0 <= p.circle.sweep_res - p.circle.show_res <= _FINER_MAX:
+        zh, en = "须比 show_res 细 0 到 3 级。", "must be 0 to 3 steps finer than show_res."
+        yield Fault(("circle", "sweep_res"), zh, en)
+
+
+def _working_time(p: Policy) -> Iterator[Fault]:
+    try:
+        ZoneInfo(p.working_time.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = p.working_time.timezone
+        yield Fault(
+            ("working_time", "timezone"),
+            f"没有时区“{zone}”，如 Asia/Shanghai。",
+            f"no zone '{zone}'; try Asia/Shanghai.",
+        )
+    if not p.working_time.days or not p.working_time.hours:
+        yield Fault(("working_time",), "至少要有一天和一个时段。", "needs at least one day and one period.")
+    edges = [edge for period in p.working_time.hours for edge in period.split("-")]
+    if edges != sorted(set(edges)) or (edges and edges[-1] > "24:00"):
+        zh, en = "时段须先后有序、互不重叠、在一天之内。", "periods must be in order, apart, and within one day."
+        yield Fault(("working_time", "hours"), zh, en)
+    for n, day in enumerate(p.working_time.holidays):
+        if day in p.working_time.workdays:
+            yield Fault(("working_time", "holidays", n), f"{day} 又是工作日。", f"{day} is among workdays too.")
+
+
+def _unlisted(at: Path, name: str, known: list[str], where: str) -> Fault:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    zh, en = f"“{name}”不在 {where} 中。", f"'{name}' is not in {where}."
+    if close:
+        return Fault(at, f"{zh}是否想写“{close[0]}”?", f"{en} Did you mean '{close[0]}'?")
+    return Fault(at, f"{zh}可用: {', '.join(known)}。", f"{en} Known: {', '.join(known)}.")
+
+
+_CHECKS: Final[tuple[Callable[[Policy], Iterator[Fault]], ...]] = (
+    _thresholds,
+    _channels,
+    _skills,
+    _dangers_complete,
+    _roles,
+    _told,
+    _never_empty,
+    _weather,
+    _phases,
+    _elapsed_only,
+    _positive,
+    _kept_by_law,
+    _circle,
+    _working_time,
+)

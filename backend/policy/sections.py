@@ -1,0 +1,234 @@
+"""The policy as frozen Structs: one class per table of the TOML file, one attribute per key.
+
+There are no default values here: every default stands, explained, in `backend/policy_default.toml`.
+"""
+
+import hashlib
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from backend.policy.permissions import SCOPES, Danger, Priority, Role, Scope, Season
+from backend.policy.span import Span
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Something with a name in both languages."""
+
+    zh: Text
+    en: Text
+
+
+class Clocks(msgspec.Struct, frozen=True):
+    """How long each step may take (DOMAIN §6). `yellow_at`: share of the time used at which the light turns."""
+
+    accept: Span
+    offer: Span
+    offer_critical: Span
+    on_spot: Span
+    feedback: Span
+    verify: Span
+    whole: Span
+    yellow_at: Annotated[float, Meta(gt=0, lt=1)]
+
+
+class WorkingTime(msgspec.Struct, frozen=True):
+    """Working days as ISO weekdays (1 = Monday), hours as "HH:MM-HH:MM", and days off or on the library lacks."""
+
+    days: tuple[Annotated[int, Meta(ge=1, le=7)], ...]
+    hours: tuple[Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$")], ...]
+    timezone: Text
+    holidays: tuple[date, ...]
+    workdays: tuple[date, ...]
+
+
+class Escalation(msgspec.Struct, frozen=True):
+    """Who is told of a missed clock, one after the other, `step` apart."""
+
+    chain: tuple[Text, ...]
+    step: Span
+
+
+class Circle(msgspec.Struct, frozen=True):
+    """The rescue circle: everywhere a team can be `within`, shown and swept in H3 cells."""
+
+    within: Span
+    show_res: Annotated[int, Meta(ge=5, le=11)]
+    sweep_res: Annotated[int, Meta(ge=5, le=12)]
+    gap_alarm_cells: Count
+    gap_alarm_share: Share
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """One widening of the search. `within` None ("beyond"): the best that can be had, at any distance.
+
+    k: candidates looked at; offers_at_once: live offers of one case (I1 keeps it at 1); wait: how long to go on
+    looking here before widening; alarm: tell a person when this phase begins.
+    """
+
+    within: Span | None
+    k: Count
+    offers_at_once: Annotated[int, Meta(ge=1, le=1)]
+    wait: Span
+    alarm: bool
+
+    @property
+    def within_s(self) -> float:
+        """Seconds by road, or infinity for "beyond"."""
+        return float("inf") if self.within is None else self.within.seconds
+
+
+class Search(msgspec.Struct, frozen=True):
+    """How teams are looked for and asked."""
+
+    phases: tuple[Phase, ...]
+    decline_memory: Literal["round", "case"]
+    rounds: Count
+    retry_after: Span
+    stale_fix_after: Span
+    max_decisions: Count
+    method: Literal["one_by_one", "batch", "auto"]
+    batch_when_waiting: Count
+    batch_window: Span
+
+
+class Matching(msgspec.Struct, frozen=True):
+    """What a shortcoming of a team costs, in seconds of road time, and what a crew must have."""
+
+    skill_missing_s: Seconds
+    region_outside_s: Seconds
+    shift_end_within: Span
+    shift_end_s: Seconds
+    stale_fix_s: Seconds
+    load_per_case_today_s: Seconds
+    mobilise_s: Seconds
+    required_skills: dict[Danger, tuple[Text, ...]]
+    crew_min: Annotated[int, Meta(ge=1, le=10)]
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """A reason one may choose from a list; `code` is what is stored."""
+
+    code: Text
+    zh: Text
+    en: Text
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """Receiving reports: what is accepted by rule, when two are one, photos, and how much one sender may send."""
+
+    auto_accept: tuple[Text, ...]
+    auto_join_at: Share
+    suggest_at: Share
+    walking_speed_m_s: Annotated[float, Meta(gt=0, le=3)]
+    base_radius_m: Annotated[float, Meta(gt=0, le=1000)]
+    max_radius_m: Annotated[float, Meta(gt=0, le=20000)]
+    duplicate_window: Span
+    max_photo_mb: Annotated[float, Meta(gt=0, le=50)]
+    max_photos: Annotated[int, Meta(ge=0, le=20)]
+    refuse_reasons: tuple[Reason, ...]
+    rate_per_minute: dict[str, Count]
+
+    @property
+    def max_photo_bytes(self) -> int:
+        return int(self.max_photo_mb * 1_000_000)
+
+
+class DangerRule(msgspec.Struct, frozen=True):
+    """What one danger means: its priority, whom to call first (in order), and the skills that should come."""
+
+    zh: Text
+    en: Text
+    priority: Priority
+    call_first: tuple[Literal["120", "110", "119"], ...]
+    skills: tuple[Text, ...]
+
+
+class Weather(msgspec.Struct, frozen=True):
+    """Road speed by state of the weather (clear = 1), and the felt temperatures at which being outside is a danger."""
+
+    factor: dict[str, Annotated[float, Meta(gt=0, le=1)]]
+    cold_at_c: float
+    heat_at_c: float
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """What follows an outcome by itself."""
+
+    revisit_after: Span
+
+
+class Protection(msgspec.Struct, frozen=True):
+    """DOMAIN §4: escorts, supplies by season, and how fast a death or a missing person goes up every level."""
+
+    escort_crew_min: Annotated[int, Meta(ge=2, le=10)]
+    supplies: dict[Season, tuple[Text, ...]]
+    report_up_within: Span
+    report_up_to: tuple[Text, ...]
+
+
+class Referral(msgspec.Struct, frozen=True):
+    """Clocks after arrival at a station, and the revisits of those who went home (DOMAIN §4, 9 and 10)."""
+
+    answer: Span
+    search_notice: Span
+    dna_request: Span
+    dna_answer: Span
+    renew: Span
+    settlement: Span
+    stay_at_most: Span
+    revisit_every: Span
+    revisit_for: Span
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long data are kept after their case is closed or, for streams, after they were made (DOMAIN §4.9, §8)."""
+
+    positions: Span
+    recordings: Span
+    photos: Span
+    persons: Span
+    reporter_contact: Span
+    decisions: Span
+    looks: Span
+
+
+class Policy(msgspec.Struct, frozen=True, dict=True):
+    """Everything a city decides. `digest` names exactly this set of decisions; events carry it."""
+
+    clocks: Clocks
+    working_time: WorkingTime
+    escalation: Escalation
+    circle: Circle
+    search: Search
+    matching: Matching
+    skills: dict[str, Named]
+    intake: Intake
+    triage: dict[Danger, DangerRule]
+    weather: Weather
+    outcomes: Outcomes
+    protection: Protection
+    referral: Referral
+    retention: Retention
+    roles: dict[Role, tuple[str, ...]]
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits: the same decisions give the same digest on every machine, whatever the file looks like."""
+        plain = msgspec.json.encode(
+            {name: getattr(self, name) for name in self.__struct_fields__}, order="deterministic"
+        )
+        return hashlib.sha256(plain).hexdigest()[:16]
+
+    def scope_of(self, role: str, action: str) -> Scope | None:
+        """How far `role` may do `action` ("case:read"): the widest scope granted, or None."""
+        granted = [p.partition("@")[2] for p in self.roles.get(role, ()) if p.partition("@")[0] == action]  # type: ignore[call-overload]
+        return next((scope for scope in reversed(SCOPES) if scope in granted), None)

@@ -1,0 +1,289 @@
+"""How an installation is told what to do: environment variables `RESCUE_*`, read once at the start.
+
+Begin at `SETTINGS`, the list of all of them with what each means; `Settings.from_environment` reads them and collects
+every fault before it complains, so that one start shows all that is wrong. The command line fills in what the embedded
+services know (`ops.local`); nothing here starts or contacts anything.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from backend.clock import Clock, parse_clock
+from backend.errors import Invalid
+
+SHORTEST_SECRET = 32
+HERE = Path(__file__).resolve().parent
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One variable: its field in `Settings`, what it means, what would be right, and what holds when it is not set."""
+
+    name: str
+    field: str
+    zh: str
+    en: str
+    right_zh: str
+    right_en: str
+    read: Callable[[str], object]
+    default: str | None = None
+    secret: bool = False
+
+
+class Fault(NamedTuple):
+    """What is wrong with one variable, as a sentence that also says what would be right."""
+
+    name: str
+    zh: str
+    en: str
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process runs with. Shapes and units stand in `SETTINGS`."""
+
+    database_url: str
+    redis_url: str
+    secret_key: str
+    city_folder: Path
+    data_folder: Path
+    host: str
+    port: int
+    log_level: str
+    allowed_origins: tuple[str, ...]
+    clock: Clock
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Reads all variables. Raises `Invalid` whose `faults` lists every one that is wrong."""
+        values, faults = read(environment)
+        if faults:
+            zh, en = ("\n".join(sentences) for sentences in zip(*(fault[1:] for fault in faults), strict=True))
+            raise Invalid(zh, en, code="bad_settings", field=faults[0][0], faults=faults)
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """`database_url` for SQLAlchemy over asyncpg."""
+        return "postgresql+asyncpg://" + self.database_url.split("://", 1)[1]
+
+
+def _database_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgresql", "postgres", "postgresql+asyncpg") or not parts.path.strip("/"):
+        raise ValueError(text)
+    return "postgresql://" + text.split("://", 1)[1]
+
+
+def _redis_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme == "unix" and parts.path:
+        return text
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise ValueError(text)
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def _city(text: str) -> Path:
+    """A folder, or the name of one that comes with the programme."""
+    if "/" not in text and (HERE.parent / "cities" / text).is_dir():
+        return HERE.parent / "cities" / text
+    return _folder(text)
+
+
+def _host(text: str) -> str:
+    if not text or any(letter in text for letter in " /@"):
+        raise ValueError(text)
+    return text
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65_535:
+        raise ValueError(text)
+    return port
+
+
+def _log_level(text: str) -> str:
+    level = text.lower()
+    if level.upper() not in logging.getLevelNamesMapping() or level == "notset":
+        raise ValueError(text)
+    return level
+
+
+def _secret(text: str) -> str:
+    if len(text) < SHORTEST_SECRET:
+        raise ValueError("too short")
+    return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+            raise ValueError(origin)
+    return origins
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="RESCUE_DATABASE_URL",
+        field="database_url",
+        zh="PostgreSQL 15 及以上且装有 PostGIS 3.3 及以上的数据库",
+        en="the database: PostgreSQL 15 or later with PostGIS 3.3 or later",
+        right_zh="postgresql://用户:密码@主机:5432/库名；不设置则用内置数据库（先运行 rescue db up 或 rescue demo）",
+        right_en="postgresql://user:password@host:5432/name; unset, the embedded one serves "
+        "(start it first: rescue db up, or rescue demo)",
+        read=_database_url,
+        secret=True,
+    ),
+    Setting(
+        name="RESCUE_REDIS_URL",
+        field="redis_url",
+        zh="Redis 7 或 Valkey：进程间广播、最新位置、限流、一次性票据",
+        en="Redis 7 or Valkey: fan-out between processes, latest positions, rate limits, one-time tickets",
+        right_zh="redis://主机:6379/0、rediss://… 或 unix:///路径?db=0；不设置则用内置服务（先运行 rescue db up 或 rescue demo）",
+        right_en="redis://host:6379/0, rediss://… or unix:///path?db=0; unset, the embedded one serves "
+        "(start it first: rescue db up, or rescue demo)",
+        read=_redis_url,
+        secret=True,
+    ),
+    Setting(
+        name="RESCUE_SECRET_KEY",
+        field="secret_key",
+        zh="签名会话、加密身份信息所用的密钥；所有进程相同，妥善保管，丢失则加密内容不可恢复",
+        en="signs sessions and encrypts identities; the same for all processes; lost, what it encrypted is lost too",
+        right_zh=f"至少 {SHORTEST_SECRET} 个字符的随机串，例如 openssl rand -base64 48 的输出",
+        right_en=f"at least {SHORTEST_SECRET} random characters, such as openssl rand -base64 48 prints",
+        read=_secret,
+        secret=True,
+    ),
+    Setting(
+        name="RESCUE_CITY",
+        field="city_folder",
+        zh="城市目录：路网、辖区、规则、机构",
+        en="the city's folder: roads, regions, policy, facilities",
+        right_zh="目录路径，或 cities/ 下的名称，如 dalian",
+        right_en="a folder, or a name under cities/ such as dalian",
+        read=_city,
+        default="dalian",
+    ),
+    Setting(
+        name="RESCUE_DATA",
+        field="data_folder",
+        zh="照片等文件的存放目录；多台机器须共享",
+        en="where photos are kept; shared when there are several machines",
+        right_zh="可写的目录路径",
+        right_en="a folder that can be written",
+        read=_folder,
+        default=".local/files",
+    ),
+    Setting(
+        name="RESCUE_HOST",
+        field="host",
+        zh="服务监听的地址",
+        en="the address that the server listens on",
+        right_zh="127.0.0.1（仅本机）或 0.0.0.0（所有网卡）",
+        right_en="127.0.0.1 (this machine only) or 0.0.0.0 (every interface)",
+        read=_host,
+        default="127.0.0.1",
+    ),
+    Setting(
+        name="RESCUE_PORT",
+        field="port",
+        zh="服务监听的端口",
+        en="the port that the server listens on",
+        right_zh="1–65535 的整数",
+        right_en="a whole number from 1 to 65535",
+        read=_port,
+        default="8080",
+    ),
+    Setting(
+        name="RESCUE_LOG_LEVEL",
+        field="log_level",
+        zh="日志详细程度",
+        en="how much is logged",
+        right_zh="debug、info、warning、error、critical 之一",
+        right_en="one of debug, info, warning, error, critical",
+        read=_log_level,
+        default="info",
+    ),
+    Setting(
+        name="RESCUE_ALLOWED_ORIGINS",
+        field="allowed_origins",
+        zh="除本站外，还允许哪些网站来源调用接口和连接实时通道",
+        en="which web origins besides its own may call the API and open live sockets",
+        right_zh="逗号分隔、不带路径，如 https://rescue.example.cn,https://hotline.example.cn",
+        right_en="separated by commas, without a path: https://rescue.example.cn,https://hotline.example.cn",
+        read=_origins,
+        default="",
+    ),
+    Setting(
+        name="RESCUE_CLOCK",
+        field="clock",
+        zh="用哪个时钟：系统时间，或演示用的加速时间",
+        en="which clock: the machine's, or a faster one for a demonstration",
+        right_zh="system 或 起点@倍率@锚点，如 2016-09-19T00:00:00+08:00@60@2025-01-01T08:00:00+08:00",
+        right_en="system or START@RATE@ANCHOR, such as 2016-09-19T00:00:00+08:00@60@2025-01-01T08:00:00+08:00",
+        read=parse_clock,
+        default="system",
+    ),
+)
+
+NAMES = frozenset(setting.name for setting in SETTINGS)
+
+
+def read(environment: Mapping[str, str]) -> tuple[dict[str, object], list[Fault]]:
+    """The values by field that can be used, and what is wrong with the others, in the order of `SETTINGS`."""
+    values: dict[str, object] = {}
+    faults: list[Fault] = []
+    for setting in SETTINGS:
+        text = environment.get(setting.name, "").strip() or setting.default
+        try:
+            values[setting.field] = setting.read(text) if text is not None else _missing(setting)
+        except (ValueError, Invalid):
+            faults.append(_complaint(setting, text))
+    faults += [_unknown(name) for name in sorted(environment) if _is_stranger(name)]
+    return values, faults
+
+
+def _missing(setting: Setting) -> object:
+    raise ValueError(setting.name)
+
+
+def _complaint(setting: Setting, text: str | None) -> Fault:
+    if text is None:
+        return Fault(
+            setting.name,
+            f"缺少 {setting.name}（{setting.zh}）。应为：{setting.right_zh}。",
+            f"{setting.name} is not set ({setting.en}). Right would be: {setting.right_en}.",
+        )
+    shown_zh, shown_en = ("当前的值", "what it is set to") if setting.secret else (f"“{text}”", f"'{text}'")
+    return Fault(
+        setting.name,
+        f"{setting.name} 不对：{shown_zh}不可用。应为：{setting.right_zh}。",
+        f"{setting.name} is wrong: {shown_en} will not do. Right would be: {setting.right_en}.",
+    )
+
+
+def _is_stranger(name: str) -> bool:
+    return name.startswith("RESCUE_") and name not in NAMES and not name.startswith("RESCUE_TEST_")
+
+
+def _unknown(name: str) -> Fault:
+    near = get_close_matches(name, NAMES, n=1)
+    meant_zh, meant_en = (f"是否想写 {near[0]}？", f" Did you mean {near[0]}?") if near else ("", "")
+    return Fault(
+        name,
+        f"没有名为 {name} 的设置。{meant_zh}全部设置见 rescue settings。",
+        f"There is no setting {name}.{meant_en} All of them: rescue settings",
+    )

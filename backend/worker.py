@@ -1,0 +1,140 @@
+"""The worker: what happens without anybody asking. Any number may run; what is due is claimed, not owned.
+
+`turn` does everything that is due at a moment, each thing in its own transaction; `run` takes turns for ever, woken by
+the log or by the clock. A thing that fails is written down and tried again later; the others go on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import metrics
+from backend.access.actor import SYSTEM
+from backend.clock import Clock
+from backend.dispatch import escalation, offers, searching
+from backend.dispatch.change import Command
+from backend.dispatch.circle_watch import Watch, sound_alarm
+from backend.office import Office
+
+REST_AFTER_FAULT = timedelta(seconds=20)
+CIRCLE_EVERY = timedelta(minutes=1)
+
+_log = structlog.get_logger("worker")
+
+
+class Ear(Protocol):
+    """Waits for news of the log; `backend.live.nudge.Listener` is one."""
+
+    async def wait(self, timeout_s: float = 0.5) -> bool:
+        """Returns at news or after the time."""
+
+
+class Worker:
+    """One process's worker: its office, its clock, and its view of the teams."""
+
+    def __init__(self, office: Office, clock: Clock) -> None:
+        self.office, self.clock = office, clock
+        self.watch = Watch(office)
+        self._resting: dict[object, datetime] = {}
+        self._circle_at: datetime | None = None
+
+    async def run(self, ear: Ear) -> None:
+        """Take turns until cancelled."""
+        while True:
+            try:
+                done = await self.turn()
+            except Exception:  # the database may be away: it comes back, and this must be there then
+                _log.exception("turn")
+                done = 0
+            if not done:
+                await ear.wait()
+
+    async def turn(self) -> int:
+        """Everything that is due now. Returns how many things were done."""
+        now = self.clock.now()
+        done = 0
+        for look, do in (
+            (escalation.due_offers, self._lapse),
+            (escalation.due_clocks, self._fire),
+            (escalation.due_revisits, self._revisit),
+        ):
+            done += await self._each(look, do, now)
+        done += await self._search(now)
+        await self._look_at_the_circle(now)
+        return done
+
+    async def _each[T](
+        self,
+        look: Callable[[AsyncConnection, Office, datetime], Awaitable[list[T]]],
+        do: Callable[[T, Command], Awaitable[object]],
+        now: datetime,
+    ) -> int:
+        async with self.office.db.connect() as tx:
+            due = await look(tx, self.office, now)
+        done = 0
+        for one in due:
+            done += await self._try(one, do, now)
+        return done
+
+    async def _try[T](self, one: T, do: Callable[[T, Command], Awaitable[object]], now: datetime) -> int:
+        if self._resting.get(one, now) > now:
+            return 0
+        self._resting.pop(one, None)
+        try:
+            return 1 if await do(one, _command(do.__name__.strip("_"), now)) else 0
+        except Exception:  # one thing's fault must not stop the others
+            _log.exception("due", what=do.__name__.strip("_"))
+            metrics.FAULTS.labels(do.__name__.strip("_")).inc()
+            self._resting[one] = now + REST_AFTER_FAULT
+            return 0
+
+    async def _lapse(self, offer_id: object, command: Command) -> bool:
+        return await offers.lapse_offer(self.office, offer_id, command)  # type: ignore[arg-type]
+
+    async def _fire(self, which: object, command: Command) -> bool:
+        case_id, kind = which  # type: ignore[misc]
+        return await escalation.fire_clock(self.office, case_id, kind, command)
+
+    async def _revisit(self, revisit_id: object, command: Command) -> bool:
+        return await escalation.open_revisit(self.office, revisit_id, command) is not None  # type: ignore[arg-type]
+
+    async def _search(self, now: datetime) -> int:
+        """One by one, or together when many wait and the policy wants it."""
+        search = self.office.city.policy.search
+        async with self.office.db.connect() as tx:
+            waiting = [c for c in await searching.waiting(tx, self.office, now) if self._resting.get(c, now) <= now]
+        done = 0
+        together = search.method == "batch" or (search.method == "auto" and len(waiting) >= search.batch_when_waiting)
+        if together and waiting:
+            command = _command("batch", now)
+            done += await searching.search_batch(self.office, self.watch.roster, waiting, command)
+        for case_id in waiting:
+            done += await self._try(case_id, self._search_one, now)
+        return done
+
+    async def _search_one(self, case_id: object, command: Command) -> bool:
+        began = asyncio.get_running_loop().time()
+        outcome = await searching.search_case(self.office, self.watch.roster, case_id, command)  # type: ignore[arg-type]
+        metrics.DECISION_S.observe(asyncio.get_running_loop().time() - began)
+        return outcome in ("offer", "alarm")
+
+    async def _look_at_the_circle(self, now: datetime) -> None:
+        if self._circle_at is not None and now < self._circle_at + CIRCLE_EVERY:
+            return
+        self._circle_at = now
+        try:
+            async with self.office.db.connect() as tx:
+                picture = await self.watch.picture(tx, now)
+            if picture is not None:
+                metrics.CIRCLE_SHARE.set(picture.share)
+                await sound_alarm(self.office, picture, _command("circle", now))
+        except Exception:
+            _log.exception("circle")
+
+
+def _command(name: str, now: datetime) -> Command:
+    return Command(name=name, by=SYSTEM, now=now, at=now)

@@ -1,0 +1,238 @@
+"""The officer's task: on duty, the offer held out to the team, and one step after the other until it is handled."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
+from litestar.params import Body, FromPath
+from msgspec import Meta, Struct
+
+from backend.access.actor import Actor
+from backend.access.permissions import Object, demand
+from backend.dispatch import field, find, offers
+from backend.dispatch.change import Answer
+from backend.dispatch.field import Arrival
+from backend.dispatch.protection import Handling
+from backend.dispatch.records import Case, ClockRow, Offer
+from backend.errors import NotAllowed
+from backend.geo.place import Crs, locate
+from backend.live.hub import Hub
+from backend.live.positions import Fix as LiveFix
+from backend.live.positions import Positions
+from backend.office import Office
+from backend.patrol import duty, positions
+from backend.patrol.duty import Presence
+from backend.patrol.positions import Fix, TeamFix
+from backend.patrol.teams import get_team
+from backend.web import CommandBody, Empty, WithReason, command
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """Everything a team's phone needs now: its presence, the offer held out to it with its case, or the case it has."""
+
+    presence: Presence
+    offer: Offer | None
+    case: Case | None
+    clocks: list[ClockRow]
+    seq: int
+
+
+class Duty(Struct, frozen=True, forbid_unknown_fields=True):
+    """on_duty, resting or off_duty."""
+
+    state: str
+
+
+class Fixes(Struct, frozen=True, forbid_unknown_fields=True):
+    """Positions since the last call, any order; up to 500."""
+
+    fixes: Annotated[list[Fix], Meta(min_length=1, max_length=500)]
+
+
+class FixesKept(Struct, frozen=True):
+    """How many were usable, and why others were not."""
+
+    kept: int
+    refused: list[str]
+
+
+class Arrive(CommandBody, frozen=True):
+    """Where the team is. Without a position, or far off, a reason."""
+
+    lon: float | None = None
+    lat: float | None = None
+    crs: Crs = Crs.WGS84
+    accuracy_m: float | None = None
+    reason: str | None = None
+
+
+class Handle(CommandBody, frozen=True):
+    """What was found and done (处置反馈). `handling.handled_at` is when."""
+
+    handling: Handling
+
+
+HANDLE_EXAMPLE = Example(
+    summary="护送进站 Escorted to the station",
+    value={
+        "handling": {
+            "outcome": "escorted_to_station",
+            "handled_at": "2016-09-19T14:40:00+08:00",
+            "people": [{"sex": "male", "age_band": "adult", "capacity": "capable", "consent": "given"}],
+            "crew_size": 2,
+            "station_told_at": "2016-09-19T14:35:00+08:00",
+            "note": "本人同意进站",
+        }
+    },
+)
+
+
+def my_team(by: Actor) -> UUID:
+    """The team that the officer rides with. Raises NotAllowed for those without one."""
+    if by.team_id is None:
+        raise NotAllowed("您没有所属的巡查队。", "You belong to no team.", code="no_team")
+    return by.team_id
+
+
+class Officer(Controller):
+    """One team's own work."""
+
+    path = "/api/officer"
+    tags = ("队伍 Officer",)
+
+    @get("/task", summary="本队当前任务 My team's task now")
+    async def task(self, by: NamedDependency[Actor], office: NamedDependency[Office], hub: NamedDependency[Hub]) -> Task:
+        """有派遣时附案卷；已接案时附时限。 With the offer its case, with the case its clocks."""
+        team_id = my_team(by)
+        demand(office.city.policy.roles, by, "offer:read", Object(teams=[team_id]))
+        async with office.db.connect() as tx:
+            presence = await duty.get_presence(tx, office, team_id)
+            offer = await offers.live_offer_of_team(tx, office, team_id)
+            case_id = offer.case_id if offer else await field.current_case_id(tx, office, team_id)
+            case = await find.find_case(tx, office, case_id) if case_id else None
+            clocks = list((await find.clocks_of(tx, office, case.id)).values()) if case else []
+        return Task(presence=presence, offer=offer, case=case, clocks=clocks, seq=hub.seq)
+
+    @post("/duty", summary="上岗/休整/下班 On duty, resting, off duty", status_code=200)
+    async def set_duty(
+        self, data: Duty, by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
+    ) -> Presence:
+        """手上有派遣或案卷时不能下班。 Not while the team holds an offer or a case."""
+        team_id = my_team(by)
+        demand(office.city.policy.roles, by, "team:duty", Object(teams=[team_id]))
+        return await duty.set_duty(office, team_id, data.state, by=by, now=now)
+
+    @post("/positions", summary="上报位置 Positions of my team", status_code=200)
+    async def positions(
+        self,
+        data: Fixes,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        places: NamedDependency[Positions],
+        now: NamedDependency[datetime],
+    ) -> FixesKept:
+        """仅在岗时保存；一条有误不影响其余。 Kept on duty only; one bad fix does not cost the others."""
+        team_id = my_team(by)
+        demand(office.city.policy.roles, by, "position:write", Object(teams=[team_id], owner=by.id))
+        good, refused = positions.judge(office, team_id, data.fixes, now)
+        newest = await positions.store(office, good)
+        async with office.db.connect() as tx:
+            team = await get_team(tx, office, team_id)
+        places.tell([_live(fix, office.city.lineage(team.regions)) for fix in newest])
+        return FixesKept(len(good), refused)
+
+
+def _live(fix: TeamFix, regions: list[str]) -> LiveFix:
+    return LiveFix(
+        team_id=fix.team_id,
+        at=fix.at,
+        lon=fix.place.lon,
+        lat=fix.place.lat,
+        accuracy_m=fix.accuracy_m,
+        heading_deg=fix.heading_deg,
+        speed_m_s=fix.speed_m_s,
+        regions=tuple(regions),
+    )
+
+
+class Offers(Controller):
+    """Answering an offer."""
+
+    path = "/api/offers"
+    tags = ("队伍 Officer",)
+
+    @post("/{offer_id:uuid}/accept", summary="接受派遣 Accept an offer", status_code=200)
+    async def accept(
+        self,
+        offer_id: FromPath[UUID],
+        data: Empty,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Answer:
+        """两人同时接受时，只有一人成功，另一人得到 409。 Of two at once one succeeds, the other reads 409."""
+        return await offers.accept_offer(office, offer_id, command("offer.accept", offer_id, data, by, now))
+
+    @post("/{offer_id:uuid}/decline", summary="谢绝派遣 Decline an offer", status_code=200)
+    async def decline(
+        self,
+        offer_id: FromPath[UUID],
+        data: WithReason,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Answer:
+        """须说明原因；本轮不再询问本队。 With a reason; the team is not asked again in this round."""
+        wanted = command("offer.decline", offer_id, data, by, now)
+        return await offers.decline_offer(office, offer_id, data.reason, wanted)
+
+
+class OnTheSpot(Controller):
+    """From setting out to the result."""
+
+    path = "/api/cases"
+    tags = ("队伍 Officer",)
+
+    @post("/{case_id:uuid}/set-out", summary="出发 Set out", status_code=200)
+    async def set_out(
+        self,
+        case_id: FromPath[UUID],
+        data: Empty,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Answer:
+        """队伍出发。 The team moves."""
+        return await field.set_out(office, case_id, command("case.set_out", case_id, data, by, now))
+
+    @post("/{case_id:uuid}/arrive", summary="到达现场 Arrive", status_code=200)
+    async def arrive(
+        self,
+        case_id: FromPath[UUID],
+        data: Arrive,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Answer:
+        """与案卷位置核对；相距太远须写明原因。 Checked against the place; far off needs a reason."""
+        place = None
+        if data.lon is not None and data.lat is not None:
+            place = locate(data.lon, data.lat, data.crs, office.city.area).place
+        arrival = Arrival(place=place, accuracy_m=data.accuracy_m, reason=data.reason)
+        return await field.arrive(office, case_id, arrival, command("case.arrive", case_id, data, by, now))
+
+    @post("/{case_id:uuid}/handle", summary="处置反馈 Record what was done", status_code=200)
+    async def handle(
+        self,
+        case_id: FromPath[UUID],
+        data: Annotated[Handle, Body(examples=[HANDLE_EXAMPLE])],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Answer:
+        """按保护规定检查，缺什么会逐条说明。 Checked against the rules of protection, each named."""
+        wanted = command("case.handle", case_id, data, by, now)
+        return await field.handle(office, case_id, data.handling, wanted)

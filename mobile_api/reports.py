@@ -1,0 +1,110 @@
+"""Reporting: what anybody may send in without an account, and what their receipt tells them later."""
+
+import time
+from datetime import datetime
+from typing import Annotated
+
+from litestar import Controller, get, post
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.openapi.spec import Example
+from litestar.params import Body, FromPath
+from msgspec import Struct
+
+from backend.access.actor import Actor
+from backend.dispatch import asking
+from backend.dispatch.asking import ReportStatus, Similar
+from backend.dispatch.filing import Filing, Receipt
+from backend.intake.photo_rows import KeptPhoto, add_photo
+from backend.intake.photos import PhotoStore
+from backend.intake.receipts import parse_receipt
+from backend.intake.report import Report, prepare
+from backend.office import Office
+from backend.web import AnyRequest, Limiter
+
+REPORT_EXAMPLE = Example(
+    summary="群众在路边看到一位躺着的老人 A passer-by sees an old man lying by the road",
+    value={
+        "channel": "web",
+        "place": {"lon": 121.6147, "lat": 38.9140, "crs": "wgs84", "accuracy_m": 15},
+        "people_count": 1,
+        "looks": {"sex": "male", "age_band": "old", "posture": "lying"},
+        "dangers": ["exposure"],
+        "description": "人民路地下通道口，老人躺在地上，衣着单薄",
+        "contact": {"phone": "13800000000", "call_back": True},
+    },
+)
+
+
+class SimilarTo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A report not yet sent: is it about somebody who is known already?"""
+
+    report: Report
+
+
+class Reports(Controller):
+    """Public reporting."""
+
+    path = "/api/reports"
+    tags = ("线索 Reports",)
+
+    @post(summary="提交线索 Report somebody who needs help")
+    async def file(
+        self,
+        request: AnyRequest,
+        data: Annotated[Report, Body(examples=[REPORT_EXAMPLE])],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        filing: NamedDependency[Filing],
+        limiter: NamedDependency[Limiter],
+    ) -> Receipt:
+        """收到即受保存：返回回执码，可凭码查询进度。同一 id 重复提交只算一次。
+
+        Durable once answered. The receipt code is what the reporter asks with later. Sending the same `id` again
+        answers the first receipt.
+        """
+        rates = office.city.policy.intake.rate_per_minute
+        limiter.demand(_sender(request, by), rates.get(data.channel, 10), time.monotonic())
+        return await filing.file(prepare(data, office.city, by, now))
+
+    @get("/{receipt:str}", summary="凭回执码查询 What became of a report")
+    async def status(self, receipt: FromPath[str], office: NamedDependency[Office]) -> ReportStatus:
+        """不含任何个人信息。 No personal data: only how far it has come."""
+        return await asking.report_status(office, parse_receipt(receipt))
+
+    @post("/similar", summary="附近是否已有类似线索 Is it one of these?", status_code=200)
+    async def similar(
+        self,
+        request: AnyRequest,
+        data: SimilarTo,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        limiter: NamedDependency[Limiter],
+    ) -> list[Similar]:
+        """提交前询问：附近已知的情况，不含个人信息。 Known cases nearby, without personal data."""
+        limiter.demand(f"similar:{_sender(request, by)}", 30, time.monotonic())
+        return await asking.similar_cases(office, prepare(data.report, office.city, by, now))
+
+    @post("/{receipt:str}/photos", summary="补充照片 Add a photo", request_max_body_size=60_000_000)
+    async def photo(
+        self,
+        receipt: FromPath[str],
+        data: Annotated[dict[str, UploadFile], Body(media_type=RequestEncodingType.MULTI_PART)],
+        office: NamedDependency[Office],
+        photos: NamedDependency[PhotoStore],
+        now: NamedDependency[datetime],
+    ) -> KeptPhoto:
+        """表单字段 photo。位置等信息会被删除。 Form field `photo`; its metadata are removed."""
+        upload = data.get("photo")
+        content = await upload.read() if upload is not None else b""
+        return await add_photo(office, photos, parse_receipt(receipt), content, now=now)
+
+
+def _sender(request: AnyRequest, by: Actor) -> str:
+    """Who is limited: an account or partner as itself, the public by address."""
+    if by.kind != "public":
+        return by.id
+    return f"public:{request.client.host if request.client else 'unknown'}"

@@ -1,0 +1,1 @@
+"""What the control room calls: cases, teams, approvals, the circle, accounts and keys. Routes only; the verbs are in `backend`."""

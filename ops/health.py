@@ -1,0 +1,55 @@
+"""Is it well? /health for people and balancers, /metrics for Prometheus."""
+
+import asyncio
+import time
+from typing import Any
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import func, select, text
+
+from backend import db, metrics
+from backend.live.hub import Hub
+from backend.live.wire import Wire
+from backend.office import Office
+
+
+
+@get("/health", summary="健康状态 Health", tags=["运行 Running it"])
+async def health(
+    office: NamedDependency[Office], wire: NamedDependency[Wire], hub: NamedDependency[Hub]
+) -> Response[dict[str, Any]]:
+    """200 能接收报告；degraded 列出变慢的部分。503 不能。 200: reports are accepted; `degraded` says what is slower. 503: not."""
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(3), office.db.connect() as tx:
+            await tx.execute(text("SELECT 1"))
+            latest = (await tx.execute(select(func.max(db.events.c.seq)).where(db.events.c.city_id == office.city_id))).scalar()
+    except Exception as fault:  # whatever is wrong with it, it cannot be written to
+        body = {"status": "down", "database": type(fault).__name__, "degraded": ["database"]}
+        return Response(body, status_code=503)
+    degraded = [] if wire.is_up else ["redis"]
+    if office.city.roads is None:
+        degraded.append("roads")
+    body = {
+        "status": "ok" if not degraded else "degraded",
+        "degraded": degraded,
+        "database_ms": round((time.monotonic() - began) * 1000, 1),
+        "log_seq": latest or 0,
+        "feed_behind": (latest or 0) - hub.seq,
+        "sockets": len(hub.inboxes()),
+    }
+    return Response(body)
+
+
+@get("/metrics", summary="指标 Metrics", tags=["运行 Running it"], media_type="text/plain")
+async def prometheus(office: NamedDependency[Office], hub: NamedDependency[Hub]) -> Response[bytes]:
+    """Prometheus 文本格式，不含个人信息。 Prometheus text; no personal data."""
+    c = db.cases.c
+    open_cases = select(c.stage, func.count()).where(c.city_id == office.city_id, c.closed_at.is_(None)).group_by(c.stage)
+    async with office.db.connect() as tx:
+        for stage, count in (await tx.execute(open_cases)).all():
+            metrics.CASES.labels(stage).set(count)
+    metrics.OPEN_SOCKETS.set(len(hub.inboxes()))
+    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,403 @@
+"""The feed: nothing missed, nothing doubled, nobody told what is not theirs, nobody waited for."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend import log
+from backend.access import accounts, sessions, tickets
+from backend.access.accounts import AccountChange
+from backend.access.actor import Actor
+from backend.access.rules import rules
+from backend.clock import ManualClock
+from backend.ids import new_id
+from backend.live.feed import Feed
+from backend.live.hub import Hub
+from backend.live.nudge import Nudge
+from backend.live.visibility import ACTIONS, action_of, may_see
+from backend.office import Office
+from backend.policy import ACTIONS as ALL_ACTIONS
+from backend.policy import default_policy
+from tests.access.builders import (
+    ADMIN,
+    CITY,
+    NOW,
+    XIGANG,
+    ZHONGSHAN,
+    add_account,
+    add_event,
+    add_session,
+    add_team,
+    an_actor,
+    an_office,
+    events_of,
+)
+from tests.live.builders import HOUR, FakeSocket, counted, following
+
+
+@pytest.fixture
+def nudge() -> Nudge:
+    return Nudge(CITY)
+
+
+@pytest.fixture
+def office(db: AsyncEngine, nudge: Nudge) -> Office:
+    return an_office(db, nudge)
+
+
+@pytest.fixture
+async def hub(office: Office, nudge: Nudge, clock: ManualClock) -> AsyncIterator[Hub]:
+    async with Hub(office, nudge, clock, session_clock=clock, inbox_size=32, pulse_every_s=0.2) as hub:
+        yield hub
+
+
+@pytest.fixture
+def feed(hub: Hub) -> Feed:
+    return Feed(hub, counted)
+
+
+async def test_who_begins_gets_hello_then_a_picture_then_what_happens(office: Office, feed: Feed) -> None:
+    await add_event(office)
+    async with following(feed, office, await add_account(office)) as socket:
+        await socket.got("events")
+        await add_event(office, "case.handled", note="四号线")
+        event = await socket.got("event")
+    hello, snapshot, caught_up = socket.messages[:3]
+    assert (hello["type"], hello["city"], hello["roles"]) == ("hello", CITY, ["dispatcher"])
+    assert (snapshot["type"], snapshot["seq"], snapshot["board"]) == ("snapshot", 2, {"seqs": [1, 2]})
+    assert caught_up == {"type": "events", "seq": 2, "events": []}
+    assert (event["seq"], event["kind"], event["data"]) == (3, "case.handled", {"note": "四号线"})
+
+
+async def test_who_comes_back_gets_what_was_missed_and_no_picture(office: Office, feed: Feed) -> None:
+    account = await add_account(office)
+    for _ in range(3):
+        await add_event(office)
+    async with following(feed, office, account, since=2) as socket:
+        await add_event(office)
+        await socket.until(lambda s: len(s.seqs()) == 3)
+    assert not socket.of("snapshot")
+    assert socket.seqs() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("since", [-1, 3, 1_000_000])
+async def test_who_is_too_far_behind_or_ahead_of_the_log_begins_again(office: Office, hub: Hub, since: int) -> None:
+    account = await add_account(office)
+    for _ in range(10):
+        await add_event(office)
+    async with asyncio.timeout(5):
+        while hub.seq < 11:
+            await asyncio.sleep(0.01)
+    async with following(Feed(hub, counted, largest_gap=5), office, account, since=since) as socket:
+        assert (await socket.got("snapshot"))["seq"] == 11
+
+
+async def test_who_was_ahead_with_another_process_is_not_told_twice(office: Office, clock: ManualClock) -> None:
+    account = await add_account(office)
+    deaf = Hub(office, Nudge(CITY), clock, session_clock=clock, poll_s=1.0)
+    async with deaf:
+        for _ in range(4):
+            await add_event(office)
+        assert deaf.seq == 1
+        async with following(Feed(deaf, counted), office, account, since=4) as socket:
+            await socket.until(lambda s: s.seqs() == [5])
+    assert not socket.of("snapshot")
+
+
+@pytest.mark.parametrize("ring_size", [0, 5, 1000])
+async def test_what_was_missed_comes_from_memory_or_from_the_log(
+    office: Office, nudge: Nudge, clock: ManualClock, ring_size: int
+) -> None:
+    account = await add_account(office)
+    async with Hub(office, nudge, clock, session_clock=clock, ring_size=ring_size) as hub:
+        for _ in range(20):
+            await add_event(office)
+        while hub.seq < 21:
+            await asyncio.sleep(0.01)
+        for after, upto in ((0, 21), (1, 21), (14, 21), (15, 18), (16, 21), (17, 17), (20, 21), (3, 7)):
+            assert [told.event.seq for told in await hub.replay(after, upto)] == list(range(after + 1, upto + 1))
+        async with following(Feed(hub, counted), office, account, since=1) as socket:
+            await socket.until(lambda s: s.seqs() == list(range(2, 22)))
+
+
+async def test_under_many_writers_the_picture_and_the_events_are_the_log(office: Office, feed: Feed) -> None:
+    """The property the feed is for: for whoever joins whenever, snapshot + events = everything, once, in order."""
+    account = await add_account(office)
+    chance = random.Random(7)
+    sockets: list[tuple[FakeSocket, int | None]] = []
+
+    async def write(number: int) -> None:
+        for _ in range(30):
+            await add_event(office, writer=number)
+            await asyncio.sleep(chance.random() * 0.01)
+
+    async with AsyncExitStack() as stack:
+
+        async def join(number: int) -> None:
+            await asyncio.sleep(chance.random() * 0.3)
+            since = None if number % 2 else chance.randint(0, 5)
+            sockets.append((await stack.enter_async_context(following(feed, office, account, since=since)), since))
+
+        await asyncio.gather(*map(write, range(6)), *map(join, range(12)))
+        everything = [event.seq for event in await events_of(office)]
+        for socket, since in sockets:
+            await socket.until(lambda s: bool(s.seqs()) and s.seqs()[-1] == everything[-1])
+            known = [n for n in everything if since is not None and n <= since]
+            known += socket.of("snapshot")[0]["board"]["seqs"] if socket.of("snapshot") else []
+            seen = [n for n in everything if n in known or n in socket.seqs()]
+            assert known + socket.seqs() == everything == seen
+
+
+async def test_a_slow_reader_is_let_go_and_catches_up(office: Office, feed: Feed, hub: Hub) -> None:
+    account = await add_account(office)
+    async with following(feed, office, account) as slow, following(feed, office, account) as quick:
+        await slow.got("events")
+        await quick.got("events")
+        slow.moving.clear()
+        for _ in range(100):
+            await add_event(office)
+        await quick.until(lambda s: len(s.seqs()) == 100)
+        await slow.until(lambda s: s.closed is not None)
+        assert slow.closed == (4409, "start again from your last sequence")
+        assert len(hub.inboxes()) == 1
+        last = slow.seqs()[-1] if slow.seqs() else 1
+        async with following(feed, office, account, since=last) as again:
+            await again.until(lambda s: bool(s.seqs()) and s.seqs()[-1] == 101)
+    assert slow.seqs() + again.seqs() == quick.seqs() == list(range(2, 102))
+
+
+@pytest.mark.invariant("I12")
+async def test_signing_out_closes_the_sockets_of_that_session_only(office: Office, feed: Feed) -> None:
+    account = await add_account(office)
+    phone = await add_session(office, account, expires_at=NOW + HOUR)
+    async with following(feed, office, phone) as on_phone, following(feed, office, account) as elsewhere:
+        await on_phone.got("events")
+        await elsewhere.got("events")
+        await sessions.sign_out(office, phone, now=NOW)
+        await on_phone.until(lambda s: s.closed is not None)
+        await add_event(office)
+        await elsewhere.got("event")
+    assert on_phone.closed == (4401, "sign in again")
+    assert not on_phone.of("event")
+    assert elsewhere.closed is None
+
+
+async def test_an_account_that_is_changed_or_deactivated_has_to_come_again(office: Office, feed: Feed) -> None:
+    account = await add_account(office)
+    async with following(feed, office, account) as socket:
+        await socket.got("events")
+        await accounts.change(office, account.id, AccountChange(regions=[XIGANG]), by=ADMIN, now=NOW)
+        await socket.until(lambda s: s.closed is not None)
+    assert socket.closed is not None
+    assert socket.closed[0] == 4410
+    async with following(feed, office, account, since=1) as socket:
+        await socket.got("snapshot")  # what it knew may be more than it may know now
+        await accounts.change(office, account.id, AccountChange(active=False), by=ADMIN, now=NOW)
+        await socket.until(lambda s: s.closed is not None)
+    assert socket.closed is not None
+    assert socket.closed[0] == 4401
+
+
+async def test_rights_that_change_between_the_ticket_and_the_hub_are_noticed(office: Office, feed: Feed) -> None:
+    account = await add_account(office)
+    actor = await add_session(office, account, expires_at=NOW + HOUR)
+    await accounts.change(office, account.id, AccountChange(roles=["checker"]), by=ADMIN, now=NOW)
+    closing = await feed._follow(FakeSocket().line, actor, None, NOW)
+    assert closing is not None
+    assert closing.code == 4410
+
+
+async def test_a_session_that_ends_by_time_closes_its_socket(office: Office, nudge: Nudge, clock: ManualClock) -> None:
+    account = await add_account(office)
+    async with Hub(office, nudge, clock, session_clock=clock, sessions_every_s=0.05) as hub:
+        short = await add_session(office, account, expires_at=NOW + HOUR)
+        async with following(Feed(hub, counted), office, short) as socket:
+            await socket.got("events")
+            await asyncio.sleep(0.15)
+            assert socket.closed is None
+            clock.advance(hours=1)
+            await socket.until(lambda s: s.closed is not None)
+    assert socket.closed == (4401, "sign in again")
+
+
+async def test_a_ticket_used_twice_opens_nothing(office: Office, feed: Feed) -> None:
+    actor = await add_session(office, await add_account(office), expires_at=NOW + HOUR)
+    ticket = await tickets.issue(office, by=actor, now=NOW)
+    await tickets.take(office, ticket.ticket, now=NOW)
+    socket = FakeSocket()
+    await feed.serve(socket.line, ticket.ticket, now=NOW)
+    assert socket.closed == (4401, "sign in again")
+    assert not socket.messages
+
+
+async def test_a_role_without_the_feed_is_turned_away(office: Office, feed: Feed) -> None:
+    async with following(feed, office, await add_account(office, roles=("civil_affairs",))) as socket:
+        await socket.until(lambda s: s.closed is not None)
+    assert socket.closed == (4403, "not allowed")
+
+
+@pytest.mark.parametrize(
+    "said", ['{"type":"subscribe"}', "x", b"\xff", '{"type":"ack"}', '{"type":"ack","seq":1,"more":2}', "x" * 2000]
+)
+async def test_what_is_not_an_acknowledgement_closes(office: Office, feed: Feed, said: str | bytes) -> None:
+    async with following(feed, office, await add_account(office)) as socket:
+        socket.said.put_nowait('{"type":"ack","seq":1}')
+        await socket.got("events")
+        assert socket.closed is None
+        socket.said.put_nowait(said)
+        await socket.until(lambda s: s.closed is not None)
+    assert socket.closed == (4400, "not understood")
+
+
+async def test_a_picture_that_fails_says_come_again(office: Office, hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(*_: object) -> dict[str, object]:
+        raise RuntimeError("the board fell down")
+
+    async with following(Feed(hub, broken), office, await add_account(office)) as socket:
+        await socket.until(lambda s: s.closed is not None)
+    assert socket.closed == (1013, "try again later")
+    assert "the board fell down" in caplog.text
+    assert not hub.inboxes()
+
+
+async def test_pulses_tell_how_far_one_has_come_even_when_nothing_was_ones_own(office: Office, feed: Feed) -> None:
+    account = await add_account(office, regions=(XIGANG,))
+    async with following(feed, office, account) as socket:
+        await socket.got("events")
+        seq = await add_event(office, regions=(ZHONGSHAN,))
+        await socket.until(lambda s: any(pulse["seq"] == seq for pulse in s.of("pulse")))
+    assert not socket.of("event")
+    assert socket.of("pulse")[-1]["now"] == "2016-09-19T06:00:00+08:00"
+
+
+async def test_when_the_process_ends_everybody_is_told_to_come_again(
+    office: Office, nudge: Nudge, clock: ManualClock
+) -> None:
+    hub = Hub(office, nudge, clock, session_clock=clock)
+    await hub.start()
+    account = await add_account(office)
+    async with following(Feed(hub, counted), office, account) as socket:
+        await socket.got("events")
+        await hub.aclose()
+        await socket.until(lambda s: s.closed is not None)
+    assert socket.closed == (1012, "restarting: come again")
+    async with following(Feed(hub, counted), office, account) as late:
+        await late.until(lambda s: s.closed is not None)
+    assert late.closed == (1012, "restarting: come again")
+
+
+async def test_the_hub_outlives_an_outage_of_the_database(
+    office: Office, feed: Feed, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await add_account(office)
+    read = log.since
+
+    async def down(*_: object, **__: object) -> list[log.Event]:
+        raise ConnectionError("the database is away")
+
+    async with following(feed, office, account) as socket:
+        await socket.got("events")
+        monkeypatch.setattr(log, "since", down)
+        await add_event(office)
+        await asyncio.sleep(0.2)
+        monkeypatch.setattr(log, "since", read)
+        assert (await socket.got("event"))["seq"] == 2
+
+
+# --- who may see what ------------------------------------------------------------------------------------------------
+
+EAST, WEST = new_id(), new_id()
+KINDS = [f"{first}.happened" for first in (*ACTIONS, "mystery", "")]
+
+
+def test_every_permission_of_the_table_exists() -> None:
+    assert set(ACTIONS.values()) <= ALL_ACTIONS
+    assert action_of("case.accepted") == "case:read"
+    assert action_of("cases.accepted") is None
+
+
+def test_an_event_of_an_unknown_kind_is_seen_by_nobody() -> None:
+    roles = default_policy().roles
+    event = _event("mystery.happened", [CITY], [EAST])
+    assert not any(may_see(dict(roles), an_actor(role, team_id=EAST), event) for role in roles)
+
+
+@pytest.mark.invariant("I10")
+@settings(max_examples=200, deadline=None)
+@given(
+    role=st.sampled_from([role for role in default_policy().roles]),
+    mine=st.sets(st.sampled_from([CITY, ZHONGSHAN, XIGANG])),
+    team=st.sampled_from([None, EAST, WEST]),
+    kind=st.sampled_from(KINDS),
+    regions=st.sets(st.sampled_from([CITY, ZHONGSHAN, XIGANG])),
+    teams=st.sets(st.sampled_from([EAST, WEST])),
+)
+def test_within_a_group_of_viewers_everybody_may_see_the_same(
+    role: str, mine: set[str], team: UUID | None, kind: str, regions: set[str], teams: set[UUID]
+) -> None:
+    """The hub asks once for all viewers of the same roles, regions and team: nothing else of an actor may matter."""
+    roles = dict(default_policy().roles)
+    event = _event(kind, sorted(regions), sorted(teams))
+    viewers = [an_actor(role, regions=tuple(mine), team_id=team) for _ in range(2)]
+    assert may_see(roles, viewers[0], event) == may_see(roles, viewers[1], event)
+
+
+@pytest.mark.invariant("I10")
+async def test_live_replayed_and_listed_are_the_same_events(office: Office, feed: Feed) -> None:
+    teams = [await add_team(office, "t1"), await add_team(office, "t2", regions=(XIGANG, CITY))]
+    viewers = [
+        await add_account(office, "city", roles=("dispatcher", "shift_leader")),
+        await add_account(office, "east", regions=(ZHONGSHAN,)),
+        await add_account(office, "crew", roles=("officer",), regions=(ZHONGSHAN,), team_id=teams[0]),
+        await add_account(office, "checks", roles=("checker",), regions=(XIGANG,)),
+    ]
+    actors = [await add_session(office, account, expires_at=NOW + HOUR) for account in viewers]
+    before = (await events_of(office))[-1].seq
+    chance = random.Random(3)
+    async with AsyncExitStack() as stack:
+        live = [await stack.enter_async_context(following(feed, office, actor)) for actor in actors]
+        for socket in live:
+            await socket.got("events")
+        for _ in range(60):
+            place = chance.choice([(ZHONGSHAN, CITY), (XIGANG, CITY), (CITY,)])
+            await add_event(office, chance.choice(KINDS), regions=place, teams=(chance.choice(teams),))
+        log_now = await events_of(office)
+        listed = [_listed(office, actor, log_now, before) for actor in actors]
+        for socket, expected in zip(live, listed, strict=True):
+            await socket.until(lambda s, n=len(expected): len(s.seqs()) >= n)  # type: ignore[misc]
+        replayed = [await stack.enter_async_context(following(feed, office, actor, since=before)) for actor in actors]
+        for socket in replayed:
+            await socket.until(lambda s: bool(s.of("events")))
+        await asyncio.sleep(0.3)
+    for got, again, expected in zip(live, replayed, listed, strict=True):
+        assert got.seqs() == again.seqs() == expected
+    assert len({tuple(expected) for expected in listed}) == len(listed)
+
+
+def _listed(office: Office, actor: Actor, events: list[log.Event], after: int) -> list[int]:
+    """What the HTTP list of events answers: the same question, asked of each."""
+    return [event.seq for event in events if event.seq > after and may_see(rules(office), actor, event)]
+
+
+def _event(kind: str, regions: list[str], teams: list[UUID]) -> log.Event:
+    return log.Event(
+        seq=1,
+        id=new_id(),
+        kind=kind,
+        case_id=None,
+        case_version=None,
+        regions=regions,
+        teams=teams,
+        actor={},
+        occurred_at=NOW,
+        recorded_at=NOW,
+        command_id=None,
+        data={},
+    )
