@@ -48,12 +48,12 @@ format:  ## put the code into shape
 migration:  ## write the first migration anew from backend/db.py (until the first release)
 	@$(BIN)/python -m ops.migration
 
-lock: .local/lock/bin/uv  ## requirements.lock anew from pyproject.toml: exact versions with hashes, no addresses
+lock: setup .local/lock/bin/uv  ## requirements.lock anew from pyproject.toml: exact versions with hashes, no addresses
 	@.local/lock/bin/uv pip compile pyproject.toml --group dev --python-version 3.12 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
 
 .local/lock/bin/uv:
-	@python3.12 -m venv .local/lock && .local/lock/bin/pip install --quiet uv
+	@$(BIN)/python -m venv .local/lock && .local/lock/bin/pip install -qq --disable-pip-version-check uv
 
 setup:  ## what `make run` needs, without running it
 	@bash ops/local/setup.sh run

@@ -119,6 +119,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         request_max_body_size=LARGEST_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
         openapi_config=_openapi(),
+        logging_config=None,
         state=State({"parts": parts}),
     )
 

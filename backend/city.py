@@ -101,6 +101,15 @@ def _facts(file: Path) -> dict[str, Any]:
 
 
 def _area(facts: dict[str, Any], regions: RegionIndex) -> ServiceArea:
-    """`service_area` is "regions" (default) or a WKT polygon in WGS-84."""
+    """`service_area`: "regions" (all of them), "hull" (the hull of the roads, then the one region), or WKT in WGS-84."""
     stated = facts.get("service_area", "regions")
-    return regions.area if stated == "regions" else ServiceArea(shapely.from_wkt(stated))
+    if stated in ("regions", "hull"):
+        return regions.area
+    try:
+        return ServiceArea(shapely.from_wkt(stated))
+    except shapely.errors.ShapelyError:
+        raise Invalid(
+            "city.toml 的 service_area 应为 regions、hull 或 WKT 多边形。",
+            "service_area in city.toml is regions, hull or a WKT polygon.",
+            field="service_area",
+        ) from None

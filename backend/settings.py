@@ -8,6 +8,7 @@ services know (`ops.local`); nothing here starts or contacts anything.
 import logging
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     log_level: str
     allowed_origins: tuple[str, ...]
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...]
     clock: Clock
 
     @classmethod
@@ -132,6 +134,10 @@ def _origins(text: str) -> tuple[str, ...]:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
             raise ValueError(origin)
     return origins
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -225,6 +231,16 @@ SETTINGS: tuple[Setting, ...] = (
         right_zh="逗号分隔、不带路径，如 https://rescue.example.cn,https://hotline.example.cn",
         right_en="separated by commas, without a path: https://rescue.example.cn,https://hotline.example.cn",
         read=_origins,
+        default="",
+    ),
+    Setting(
+        name="RESCUE_WEBHOOK_NETWORKS",
+        field="webhook_networks",
+        zh="外部系统的回调地址可以位于哪些内网网段；公网地址总是可以",
+        en="private networks that partners' webhooks may live in; public addresses always may",
+        right_zh="逗号分隔的网段，如政务外网 59.0.0.0/8,10.20.0.0/16；不设置则只允许公网",
+        right_en="networks separated by commas, such as 10.20.0.0/16; unset, public addresses only",
+        read=_networks,
         default="",
     ),
     Setting(

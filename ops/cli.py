@@ -40,6 +40,14 @@ app = App(
 app.command("ops.doctor:doctor", name="doctor")
 app.command("ops.local.cli:app", name="db")
 app.command("ops.settings_list:settings", name="settings")
+app.command("ops.serve:serve", name="serve")
+app.command("ops.serve:worker", name="worker")
+app.command("ops.people:user", name="user")
+app.command("ops.people:key", name="key")
+app.command("ops.city:app", name="city")
+app.command("ops.bench.cli:bench", name="bench")
+app.command("ops.demo:demo", name="demo")
+app.command("ops.measure:app", name="measure")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,7 +15,6 @@ from backend.live.wire import Wire
 from backend.office import Office
 
 
-
 @get("/health", summary="健康状态 Health", tags=["运行 Running it"])
 async def health(
     office: NamedDependency[Office], wire: NamedDependency[Wire], hub: NamedDependency[Hub]
@@ -25,7 +24,9 @@ async def health(
     try:
         async with asyncio.timeout(3), office.db.connect() as tx:
             await tx.execute(text("SELECT 1"))
-            latest = (await tx.execute(select(func.max(db.events.c.seq)).where(db.events.c.city_id == office.city_id))).scalar()
+            latest = (
+                await tx.execute(select(func.max(db.events.c.seq)).where(db.events.c.city_id == office.city_id))
+            ).scalar()
     except Exception as fault:  # whatever is wrong with it, it cannot be written to
         body = {"status": "down", "database": type(fault).__name__, "degraded": ["database"]}
         return Response(body, status_code=503)
@@ -47,7 +48,9 @@ async def health(
 async def prometheus(office: NamedDependency[Office], hub: NamedDependency[Hub]) -> Response[bytes]:
     """Prometheus 文本格式，不含个人信息。 Prometheus text; no personal data."""
     c = db.cases.c
-    open_cases = select(c.stage, func.count()).where(c.city_id == office.city_id, c.closed_at.is_(None)).group_by(c.stage)
+    open_cases = (
+        select(c.stage, func.count()).where(c.city_id == office.city_id, c.closed_at.is_(None)).group_by(c.stage)
+    )
     async with office.db.connect() as tx:
         for stage, count in (await tx.execute(open_cases)).all():
             metrics.CASES.labels(stage).set(count)

@@ -52,7 +52,7 @@ async def check(stored: str | None, password: str) -> Verdict:
 
 def _check(stored: str | None, plain: str) -> Verdict:
     try:
-        _hasher.verify(stored if stored is not None else _nobodys_hash(), plain)
+        _hasher.verify(stored if stored is not None else _nobodys_hash(_hasher), plain)
     except (VerificationError, InvalidHashError):
         return Verdict(fits=False)
     if stored is None:
@@ -61,8 +61,8 @@ def _check(stored: str | None, plain: str) -> Verdict:
 
 
 @cache
-def _nobodys_hash() -> str:
-    return _hasher.hash("nobody has this password")
+def _nobodys_hash(hasher: PasswordHasher) -> str:
+    return hasher.hash("nobody has this password")
 
 
 def _plain(password: str) -> str:

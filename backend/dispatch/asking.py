@@ -1,7 +1,6 @@
 """What a reporter may ask: how far their report has come, and whether it is about somebody known. No personal data."""
 
 from datetime import datetime
-from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy import select
@@ -88,9 +87,10 @@ def _refusal(office: Office, outcome: str | None) -> tuple[str, str] | None:
 async def similar_cases(office: Office, report: Prepared) -> list[Similar]:
     """Known cases that a report may be about, likeliest first; shown before it is sent."""
     async with office.db.connect() as tx:
-        candidates = await near_cases(tx, office, [report])
-    matches = duplicates.rank(report.for_duplicates(), candidates.values(), office.city.policy)
-    return [_public(match, candidates[UUID(match.case_id)]) for match in matches[:5]]
+        candidates = (await near_cases(tx, office, [report]))[0]
+    matches = duplicates.rank(report.for_duplicates(), candidates, office.city.policy)
+    known = {candidate.case_id: candidate for candidate in candidates}
+    return [_public(match, known[match.case_id]) for match in matches[:5]]
 
 
 def _public(match: duplicates.Match, candidate: duplicates.Candidate) -> Similar:

@@ -227,7 +227,7 @@ def _resume(clock: Clock, after: ClockState, now: datetime, calendar: WorkCalend
         return _settled(clock, now)
     settled = _settled(clock, now)
     due = _shifted(clock, clock.due_at, now, calendar)
-    yellow = _shifted(clock, clock.yellow_at, now, calendar) if clock.yellow_at > clock.paused_at else clock.yellow_at
+    yellow = _shifted(clock, clock.yellow_at, now, calendar)
     return replace(settled, state=after, due_at=due, yellow_at=yellow)
 
 

@@ -6,6 +6,7 @@ two reports of one person sent in the same second see each other.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -31,9 +32,11 @@ from backend.intake.looks import Looks
 from backend.intake.report import Prepared, Sighting
 from backend.intake.triage import merge_priority
 from backend.office import Office
+from backend.policy import Policy
 
 BATCH = 64
 """Reports filed in one transaction at most: enough to share the commit, few enough that nobody waits for it."""
+METRES_PER_DEGREE = 111_000.0
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -57,9 +60,20 @@ class _Desk:
         self.office, self.command, self.number = office, command, number
         self.cases: dict[UUID, Case] = {}
         self.clocks: dict[UUID, dict[str, ClockRow]] = {}
-        self.candidates: dict[UUID, duplicates.Candidate] = {}
+        self.fresh: dict[UUID, duplicates.Candidate] = {}
         self.changes: list[Change] = []
         self.receipts: dict[UUID, Receipt] = {}
+
+    def near(self, report: Prepared) -> dict[UUID, duplicates.Candidate]:
+        """The cases that this very filing has opened or changed and that lie within reach of the report."""
+        reach_deg = _reach_m(report, self.office.city.policy) / METRES_PER_DEGREE
+        lat, lon = report.sighting.lat, report.sighting.lon
+        wide_deg = reach_deg / max(0.2, math.cos(math.radians(lat)))
+        return {
+            id_: c
+            for id_, c in self.fresh.items()
+            if abs(c.place.lat - lat) <= reach_deg and abs(c.place.lon - lon) <= wide_deg
+        }
 
 
 async def file_reports(office: Office, reports: Sequence[Prepared]) -> list[Receipt]:
@@ -80,22 +94,25 @@ async def _file(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
     now = max(report.sighting.received_at for report in reports)
     command = Command(name="file", by=SYSTEM, now=now, at=now)
     desk = _Desk(office, command, await find.next_number(tx, office, office.city.local_day(now)))
-    await _look_around(tx, desk, reports)
-    for report in reports:
-        await _take(tx, desk, report)
+    near = await near_cases(tx, office, reports)
+    for report, candidates in zip(reports, near, strict=True):
+        await _take(tx, desk, report, candidates)
     await _write_sightings(tx, office, reports)
     await record(tx, office, command, *desk.changes)
     return desk.receipts
 
 
-async def _take(tx: AsyncConnection, desk: _Desk, report: Prepared) -> None:
+async def _take(
+    tx: AsyncConnection, desk: _Desk, report: Prepared, candidates: Sequence[duplicates.Candidate]
+) -> None:
     """Judge one report against what is known; join it or open a case for it."""
-    matches = duplicates.rank(report.for_duplicates(), desk.candidates.values(), desk.office.city.policy)
+    known = {UUID(c.case_id): c for c in candidates} | desk.near(report)
+    matches = duplicates.rank(report.for_duplicates(), known.values(), desk.office.city.policy)
     sure = duplicates.to_join(matches, desk.office.city.policy)
     if sure is not None:
         case = await _hold(tx, desk, UUID(sure.case_id))
         if case.stage in OPEN_STAGES and case.stage != "handled":
-            _join(desk, report, case, sure)
+            _join(desk, report, case, sure, known[case.id])
             return
     _open(desk, report, matches)
 
@@ -107,7 +124,9 @@ async def _hold(tx: AsyncConnection, desk: _Desk, case_id: UUID) -> Case:
     return desk.cases[case_id]
 
 
-def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match) -> None:
+def _join(
+    desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, before: duplicates.Candidate
+) -> None:
     sighting, triage = report.sighting, report.triage
     later = sighting.occurred_at > case.last_seen_at
     after = touched(
@@ -136,7 +155,7 @@ def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match) ->
     facts = {**_told(report), "score": match.score, "raised": raised}
     desk.changes.append(Change(kind="sighting.joined", rows=[(case, after), (None, link)], facts=facts))
     desk.cases[case.id] = after
-    _remember(desk, after, report, desk.candidates.get(case.id))
+    _remember(desk, after, report, before)
     desk.receipts[sighting.id] = _receipt(after, report, known=True)
 
 
@@ -217,7 +236,7 @@ def _remember(desk: _Desk, case: Case, report: Prepared, before: duplicates.Cand
     """The case as the next report of this filing is compared with it."""
     reporter = report.for_duplicates().reporter
     reporters = {*(before.reporters if before else ()), *([reporter] if reporter else [])}
-    desk.candidates[case.id] = duplicates.Candidate(
+    desk.fresh[case.id] = duplicates.Candidate(
         case_id=str(case.id),
         place=LonLat(case.lon, case.lat),
         seen_at=case.last_seen_at,
@@ -245,18 +264,18 @@ def _receipt(case: Case, report: Prepared, *, known: bool) -> Receipt:
 
 
 _NEAR = text("""
-    SELECT DISTINCT ON (c.id) c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count,
+    SELECT g.report, c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count,
            s.description, s.accuracy_m, s.reporters
-    FROM unnest(CAST(:lons AS float8[]), CAST(:lats AS float8[]), CAST(:ats AS timestamptz[]))
-         AS g(lon, lat, at)
+    FROM unnest(CAST(:lons AS float8[]), CAST(:lats AS float8[]), CAST(:ats AS timestamptz[]), CAST(:reaches AS float8[]))
+         WITH ORDINALITY AS g(lon, lat, at, reach_m, report)
     CROSS JOIN LATERAL (
         SELECT * FROM cases c
         WHERE c.city_id = :city_id
-          AND ST_DWithin(c.geog, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography, :reach_m)
+          AND ST_DWithin(c.geog, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography, g.reach_m)
           AND c.last_seen_at BETWEEN g.at - CAST(:within AS interval) AND g.at + CAST(:within AS interval)
           AND c.stage NOT IN ('joined', 'voided', 'refused')
         ORDER BY c.geog <-> ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography
-        LIMIT 24
+        LIMIT 16
     ) c
     LEFT JOIN LATERAL (
         SELECT (array_agg(s.description ORDER BY s.occurred_at DESC))[1] AS description,
@@ -269,10 +288,10 @@ _NEAR = text("""
 
 async def near_cases(
     tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
-) -> dict[UUID, duplicates.Candidate]:
-    """The cases that any of the reports might be about, by a generous radius and the policy's window of time."""
+) -> list[list[duplicates.Candidate]]:
+    """Per report the cases it might be about: within reach of its place, in the policy's window of time, nearest first."""
     policy = office.city.policy
-    window = policy.intake.duplicate_window.seconds
+    window_s = policy.intake.duplicate_window.seconds
     rows = await tx.execute(
         _NEAR,
         {
@@ -280,11 +299,20 @@ async def near_cases(
             "lons": [r.sighting.lon for r in reports],
             "lats": [r.sighting.lat for r in reports],
             "ats": [r.sighting.occurred_at for r in reports],
-            "reach_m": max(duplicates.reach_m(window, policy, r.for_duplicates().looks, r.sighting.accuracy_m) for r in reports),
-            "within": timedelta(seconds=window),
+            "reaches": [_reach_m(r, policy) for r in reports],
+            "within": timedelta(seconds=window_s),
         },
     )
-    return {row.id: _candidate(row._mapping) for row in rows}
+    found: list[list[duplicates.Candidate]] = [[] for _ in reports]
+    for row in rows:
+        found[row.report - 1].append(_candidate(row._mapping))
+    return found
+
+
+def _reach_m(report: Prepared, policy: Policy) -> float:
+    """How far anybody could have got within the window who looks like this."""
+    window_s = policy.intake.duplicate_window.seconds
+    return duplicates.reach_m(window_s, policy, report.for_duplicates().looks, report.sighting.accuracy_m)
 
 
 def _candidate(row: Mapping[str, Any]) -> duplicates.Candidate:
@@ -300,10 +328,6 @@ def _candidate(row: Mapping[str, Any]) -> duplicates.Candidate:
         sightings=row["sighting_count"],
         reporters=frozenset(r for r in row["reporters"] or () if not r.startswith("receipt:")),
     )
-
-
-async def _look_around(tx: AsyncConnection, desk: _Desk, reports: Sequence[Prepared]) -> None:
-    desk.candidates = await near_cases(tx, desk.office, reports)
 
 
 async def _write_sightings(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> None:

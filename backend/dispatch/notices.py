@@ -88,7 +88,7 @@ async def _to_partners(
     cases = {case.id: (change, case) for change in changes if (case := change.case()) is not None}
     if not cases:
         return
-    for case_id, sighting_id, partner_id in await _partners_of(tx, office, list(cases)):
+    for case_id, sighting_id, key_id in await _partners_of(tx, office, list(cases)):
         change, case = cases[case_id]
         zh, en = STAGE_NAMES[case.stage]
         message = {
@@ -101,14 +101,14 @@ async def _to_partners(
             "outcome": case.outcome,
             "at": command.now,
         }
-        await enqueue(tx, office, "webhook", partner_id, message, case_id=case_id, now=command.now)
+        await enqueue(tx, office, "webhook", str(key_id), message, case_id=case_id, now=command.now)
 
 
-async def _partners_of(tx: AsyncConnection, office: Office, case_ids: list[UUID]) -> list[tuple[UUID, UUID, str]]:
-    """(case, sighting, partner's actor id) where the partner left an address to be told at."""
+async def _partners_of(tx: AsyncConnection, office: Office, case_ids: list[UUID]) -> list[tuple[UUID, UUID, UUID]]:
+    """(case, sighting, key) where a partner's key has an address to be told at."""
     links, s, keys = db.case_sightings, db.sightings, db.api_keys
     query = (
-        select(links.c.case_id, s.c.id, s.c.reporter)
+        select(links.c.case_id, s.c.id, keys.c.id)
         .join(s, (s.c.city_id == links.c.city_id) & (s.c.id == links.c.sighting_id))
         .join(keys, (keys.c.city_id == s.c.city_id) & (s.c.reporter == "partner:" + keys.c.partner))
         .where(

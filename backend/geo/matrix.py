@@ -14,7 +14,19 @@ from backend.geo.kernel import kernel
 from backend.geo.modes import NO_FACTORS, STRAIGHT_DETOUR, STRAIGHT_MPS, WALK_MPS, Factors, Mode
 from backend.geo.place import EARTH_RADIUS_M, LonLat
 from backend.geo.roads import Roads, as_rows
-from backend.geo.search import FAR_S, Arcs, Scratch, along_s, begin, from_end_s, reach, seconds_at, spread, to_end_s
+from backend.geo.search import (
+    FAR_S,
+    NOTHING_WANTED,
+    Arcs,
+    Scratch,
+    along_s,
+    begin,
+    from_end_s,
+    reach,
+    seconds_at,
+    spread,
+    to_end_s,
+)
 from backend.geo.snapping import Net
 
 type Places = Sequence[LonLat] | NDArray[np.float64]
@@ -114,3 +126,32 @@ def _fill(
                 rest_s = _end_s(seg_s, layer, many_seg[j], many_at[j], end, not backwards) * factor
                 best = min(best, seconds_at(work.states, now, layer * nodes + node) + rest_s)
             out[i, j] = best
+
+
+def spread_out(roads: Roads, count: int, mode: Mode) -> list[LonLat]:
+    """`count` junctions as far from each other by road time as greedy k-centre makes them, beginning with the one nearest the middle.
+
+    Each next one is the junction that is hardest to reach from those there already: at most twice the best possible radius
+    (Gonzalez 1985). The quicker of there and back counts, else the ramps of an interchange would each want one. Deterministic.
+    """
+    first = roads.snap([roads.centre], mode)
+    node = int(roads.net.seg_u[first.segment[0]])
+    reach_s = np.full(roads.nodes, np.inf)
+    chosen: list[int] = []
+    while len(chosen) < count:
+        chosen.append(node)
+        for arcs in (roads.leaving, roads.entering):
+            reach_s = np.minimum(reach_s, _from_node(roads, arcs, node, mode.layer))
+        node = int(np.argmax(np.where(np.isfinite(reach_s), reach_s, -1.0)))
+    return [roads.node_place(node) for node in chosen]
+
+
+def _from_node(roads: Roads, arcs: Arcs, node: int, layer: int) -> NDArray[np.float64]:
+    """Seconds from a junction to every junction (with the entering arcs: to it from every one)."""
+    work, first = roads.scratch, layer * roads.nodes
+    now, buckets = begin(work.bucket, work.number, FAR_S)
+    reach(work.states, work.bucket, now, first + node, 0.0, -1, -1, FAR_S)
+    spread(work, arcs, now, buckets, np.ones(3), NOTHING_WANTED, FAR_S)
+    rows = work.states[first : first + roads.nodes]
+    seconds: NDArray[np.float64] = np.where(rows["stamp"] == now, rows["seconds"], np.inf)
+    return seconds

@@ -2,7 +2,8 @@
 
 Evidence is added up as log-odds, so every reason has a weight one can read: place and elapsed time first, then looks,
 words and the reporter. Place and time alone never reach the joining threshold, and a contradiction in sex or between an
-adult and a child keeps two reports apart. Begin at `rank`; the figures are in docs/decisions/0303-duplicates.md.
+adult and a child keeps two reports apart, as does a case that has ended. Begin at `rank`; the figures are in
+docs/decisions/0303-duplicates.md.
 """
 
 import math
@@ -25,7 +26,7 @@ _ACCURACY_MIN_M: Final = 8.0  # nobody marks a person more exactly, whatever the
 _MOBILITY: Final[dict[str, float]] = {"lying": 0.05, "sitting": 0.3, "standing": 0.7, "walking": 1.0, "unknown": 0.5}
 _HARDLY_MOBILE: Final = frozenset({"wheelchair", "crutches", "stretcher", "bedding"})
 _HARDLY_MOBILE_SHARE: Final = 0.25
-_ENDED: Final = frozenset({"closed", "void", "refused"})
+_ENDED: Final = frozenset({"assisted", "refused", "voided", "joined"})  # the stages in which nobody works on a case
 _FAINT: Final = -9.0  # log-odds under which a score is 0.000
 
 
@@ -130,7 +131,7 @@ def compare(report: Report, candidate: Candidate, policy: Policy) -> Match:
     odds = sum(reason.weight for reason in reasons)
     contradicted = any(reason.code in _CONTRADICTIONS for reason in reasons)
     score = 1 / (1 + math.exp(-odds)) if odds > _FAINT else 0.0
-    if contradicted:
+    if contradicted or candidate.stage in _ENDED:  # an ended case must not swallow a new report by rule
         score = min(score, 0.99 * policy.intake.auto_join_at)
     return Match(candidate.case_id, round(score, 4), tuple(reasons), away_m, elapsed_s, contradicted)
 

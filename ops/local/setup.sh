@@ -117,6 +117,7 @@ make_command() {
   chmod +x .venv/bin/rescue
 }
 
+[[ ${BASH_SOURCE[0]} == "$0" ]] || return 0 # its tests take the functions one by one
 mapfile -t missing < <(missing_packages)
 [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
 is_ready || make_venv

@@ -5,7 +5,9 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import pytest
 import shapely
+from argon2 import PasswordHasher
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -129,9 +131,9 @@ async def add_event(
         return (await log.append(tx, office.city_id, [entry], now=NOW))[0].seq
 
 
-async def cheap_hash() -> str:
-    """A stored password for rows that are written directly."""
-    return await passwords.hash_password(PASSWORD)
+def cheapen_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that anybody could break, in no time."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 async def events_of(office: Office) -> list[log.Event]:

@@ -21,8 +21,14 @@ from tests.access.builders import (
     add_team,
     an_actor,
     an_office,
+    cheapen_passwords,
     events_of,
 )
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    cheapen_passwords(monkeypatch)
 
 
 async def test_a_new_account_can_sign_in_and_the_log_names_login_and_roles_only(db: AsyncEngine) -> None:

@@ -26,11 +26,17 @@ from tests.access.builders import (
     add_account,
     an_actor,
     an_office,
+    cheapen_passwords,
     events_of,
 )
 
 SECRET_KEY = "k" * 40
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    cheapen_passwords(monkeypatch)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from backend.access import tickets
 from backend.access.accounts import Account
 from backend.access.actor import Actor
 from backend.live.feed import Feed, Line
+from backend.live.hub import Hub
 from backend.office import Office
 from tests.access.builders import NOW, add_session
 
@@ -68,10 +69,21 @@ class FakeSocket:
                 self._news.clear()
                 await self._news.wait()
 
+    async def got_events(self, count: int) -> None:
+        """Waits for so many events, live or replayed."""
+        await self.until(lambda _: len(self.seqs()) >= count)
+
     async def got(self, kind: str, count: int = 1) -> dict[str, Any]:
         """Waits for the count-th message of a type."""
         await self.until(lambda _: len(self.of(kind)) >= count)
         return self.of(kind)[count - 1]
+
+
+async def caught_up(hub: Hub, seq: int) -> None:
+    """Waits until the hub has handed out so much."""
+    async with asyncio.timeout(10):
+        while hub.seq < seq:  # noqa: ASYNC110 - the hub has nobody to tell
+            await asyncio.sleep(0.01)
 
 
 async def counted(tx: AsyncConnection, actor: Actor) -> dict[str, Any]:

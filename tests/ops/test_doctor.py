@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from backend import migrations
-from ops import doctor
-from ops.doctor import Finding
+from ops import check_machine, check_services, doctor
+from ops.findings import Finding, Patient
 from ops.local.services import Services
 
 SECRET = "k" * 32
@@ -112,7 +112,7 @@ def test_packages_that_differ_from_the_lock_file(
     lock.write_text(
         "msgspec==0.0.1 \\\n    --hash=sha256:00\nno-such-package==1.0\nnever-here==1 ; sys_platform == 'win32'\n"
     )
-    monkeypatch.setattr(doctor, "LOCK", lock)
+    monkeypatch.setattr(check_machine, "LOCK", lock)
     found = of(doctor.examine(healthy, embedded), "packages")
     assert not found.ok
     assert "msgspec" in found.en
@@ -121,22 +121,22 @@ def test_packages_that_differ_from_the_lock_file(
 
 
 def test_too_old_or_too_far_apart() -> None:
-    assert not doctor._server_version(14).ok
-    assert not doctor._postgis(None).ok
-    assert not doctor._postgis("3.2.1").ok
-    assert doctor._postgis("3.10.0").ok
-    assert not doctor._skew(timedelta(seconds=-3)).ok
+    assert not check_services.server_version(14).ok
+    assert not check_services.postgis_of(None).ok
+    assert not check_services.postgis_of("3.2.1").ok
+    assert check_services.postgis_of("3.10.0").ok
+    assert not check_services.skew_of(timedelta(seconds=-3)).ok
 
 
 def test_a_full_disk(healthy: dict[str, str], embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 10**18)
+    monkeypatch.setattr(check_machine, "LEAST_FREE_BYTES", 10**18)
     assert faults(doctor.examine(healthy, embedded)) == {"disk"}
 
 
 def test_a_check_that_breaks_is_a_finding_and_not_a_traceback(
     healthy: dict[str, str], embedded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def check_broken(_patient: doctor.Patient) -> Iterator[Finding]:
+    def check_broken(_patient: Patient) -> Iterator[Finding]:
         raise RuntimeError("surprise")
 
     monkeypatch.setattr(doctor, "CHECKS", (check_broken,))

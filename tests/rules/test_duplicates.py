@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backend.geo.place import LonLat
 from backend.intake.duplicates import compare, mobility, rank, reach_m, text_likeness, to_join
 from backend.intake.looks import Looks
+from backend.policy import parse_policy
 from tests.rules.builders import NOON, POLICY, SQUARE, a_candidate, a_report, north
 
 MAN = Looks(sex="male", age_band="old", posture="lying", colours=("blue",), belongings=("bedding",))
@@ -71,6 +72,27 @@ def test_another_sex_or_an_adult_for_a_child_is_never_joined(
     if other_sex or (known and (ours.age_band in minors) != (theirs.age_band in minors)):
         assert match.score < JOIN_AT
         assert to_join([match], POLICY) is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(Looks(sex="male"), Looks(sex="female")), (Looks(age_band="child"), Looks(age_band="adult"))],
+)
+def test_no_threshold_however_low_joins_a_contradiction(ours: Looks, theirs: Looks) -> None:
+    eager = parse_policy("[intake]\nsuggest_at = 0.0\nauto_join_at = 0.01\n")
+    match = compare(a_report(looks=ours), a_candidate(looks=theirs), eager)
+    assert match.contradicted
+    assert match.score < 0.01
+
+
+@pytest.mark.parametrize("stage", ["assisted", "refused", "voided", "joined"])
+def test_a_case_that_has_ended_swallows_no_new_report(stage: str) -> None:
+    report = a_report(looks=MAN, text="老人躺在地铁口，盖着蓝色被子", reporter="r")
+    same = {"looks": MAN, "text": "地铁口有老人躺着，蓝色被子", "reporters": frozenset({"r"})}
+    assert to_join([compare(report, a_candidate(**same), POLICY)], POLICY) is not None
+    ended = compare(report, a_candidate(stage=stage, **same), POLICY)
+    assert SUGGEST_AT <= ended.score < JOIN_AT
+    assert to_join([ended], POLICY) is None
 
 
 @given(some_looks, some_looks, some_metres, some_minutes)
@@ -171,7 +193,7 @@ def test_the_same_reporter_again_probably_means_the_same_person() -> None:
 def test_a_closed_case_is_less_likely_and_one_reported_often_more() -> None:
     closed, plain, often = (
         compare(a_report(), candidate, POLICY).score
-        for candidate in (a_candidate(stage="closed"), a_candidate(), a_candidate(sightings=5))
+        for candidate in (a_candidate(stage="assisted"), a_candidate(), a_candidate(sightings=5))
     )
     assert closed < plain < often
 

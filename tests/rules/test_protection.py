@@ -70,6 +70,11 @@ BROKEN = [
         a_handling(people=(a_man(consent="not_possible"),)),
         a_handling(people=(a_man(consent="not_possible", consent_ground="意识模糊"),)),
     ),
+    Broken(
+        "consent_missing",
+        a_handling(people=(child(consent="not_asked"),), crew_has_woman=True, hand_over=SIGNED),
+        a_handling(people=(child(consent="refused"),), crew_has_woman=True, hand_over=SIGNED),
+    ),
     Broken("escorted_against_will", a_handling(people=(a_man(consent="refused"),)), a_handling(**STAYS)),
     Broken("info_not_left", a_handling(**STAYS | {"info_left": False}), a_handling(**STAYS)),
     Broken(
@@ -142,6 +147,11 @@ BROKEN = [
         "woman_missing",
         a_handling(**STAYS | {"people": (woman(consent="refused", searched=True),)}),
         a_handling(**STAYS | {"people": (woman(consent="refused"),)}),
+    ),
+    Broken(
+        "woman_missing",
+        a_handling(people=(child(),), hand_over=SIGNED),
+        a_handling(people=(child(),), hand_over=SIGNED, crew_has_woman=True, crew_has_man=False),
     ),
     Broken(
         "man_missing",
