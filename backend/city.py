@@ -94,7 +94,9 @@ def _facts(file: Path) -> dict[str, Any]:
             field=str(file),
         ) from None
     except tomllib.TOMLDecodeError as fault:
-        raise Invalid(f"{file} 不是有效的 TOML：{fault}", f"{file} is not valid TOML: {fault}", field=str(file)) from None
+        raise Invalid(
+            f"{file} 不是有效的 TOML：{fault}", f"{file} is not valid TOML: {fault}", field=str(file)
+        ) from None
     if missing := [key for key in ("code", "name_zh", "name_en") if key not in facts]:
         raise Invalid(f"{file} 缺少 {missing}。", f"{file} lacks {missing}.", field=str(file))
     return facts

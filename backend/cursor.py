@@ -21,4 +21,6 @@ def decode_cursor(text: str) -> tuple[datetime, UUID]:
         plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         return msgspec.json.decode(plain, type=tuple[datetime, UUID])
     except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise Invalid("翻页标记无效，请从第一页开始。", "The cursor is not valid; begin at the first page.", field="cursor") from None
+        raise Invalid(
+            "翻页标记无效，请从第一页开始。", "The cursor is not valid; begin at the first page.", field="cursor"
+        ) from None

@@ -241,7 +241,9 @@ cases = Table(
     CheckConstraint("(team_id IS NOT NULL) = (" + LIVE_ASSIGNMENT + ")", name="a_team_exactly_while_assigned"),
     CheckConstraint("search_at IS NULL OR stage = 'accepted'", name="searched_only_while_accepted"),
     # I1: a team has one live primary assignment.
-    Index("uq_cases_one_assignment_per_team", "city_id", "team_id", unique=True, postgresql_where=text(LIVE_ASSIGNMENT)),
+    Index(
+        "uq_cases_one_assignment_per_team", "city_id", "team_id", unique=True, postgresql_where=text(LIVE_ASSIGNMENT)
+    ),
     Index("ix_cases_geog", "geog", postgresql_using="gist"),
     Index("ix_cases_search", "city_id", "search_at", postgresql_where=text("search_at IS NOT NULL")),
     Index("ix_cases_city_id_stage_opened_at", "city_id", "stage", "opened_at"),
@@ -648,5 +650,7 @@ def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float = 1
         max_overflow=pool_size,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
-        connect_args={"server_settings": {"application_name": "rescue", "statement_timeout": f"{statement_timeout_s:.0f}s"}},
+        connect_args={
+            "server_settings": {"application_name": "rescue", "statement_timeout": f"{statement_timeout_s:.0f}s"}
+        },
     )

@@ -5,13 +5,14 @@ Routes are logged by their pattern, never by address, since a receipt code in a 
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 QUIET = ("uvicorn.access", "httpx", "httpcore", "asyncio", "alembic", "numba", "PIL")
 
 
-def configure_logs(level: str, *, stream: object = None) -> None:
+def configure_logs(level: str, *, stream: TextIO | None = None) -> None:
     """Send everything, ours and the libraries', to stderr as JSON. level: debug, info, warning or error."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -20,7 +21,7 @@ def configure_logs(level: str, *, stream: object = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    handler = logging.StreamHandler(stream or sys.stderr)  # type: ignore[type-var]
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -10,7 +10,9 @@ REQUEST_S = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 DECISION_S = Histogram(
-    "rescue_decision_seconds", "Time to decide one search, transaction included.", buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
+    "rescue_decision_seconds",
+    "Time to decide one search, transaction included.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
 )
 CIRCLE_SHARE = Gauge("rescue_circle_share", "Risk-weighted share of the city that a free team reaches in time.")
 OPEN_SOCKETS = Gauge("rescue_open_sockets", "Live feeds open in this process.")

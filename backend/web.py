@@ -56,9 +56,7 @@ def command(name: str, about: UUID | None, body: CommandBody, by: Actor, now: da
     """The command that a body stands for. name and `about` make the same id for another wish noticeable."""
     said = msgspec.to_builtins(body)
     args = {"about": str(about), **{k: v for k, v in said.items() if k != "command_id"}}
-    return Command(
-        name=name, by=by, now=now, at=happened_at(body.occurred_at, now), id=body.command_id, args=args
-    )
+    return Command(name=name, by=by, now=now, at=happened_at(body.occurred_at, now), id=body.command_id, args=args)
 
 
 async def who_asks(connection: ASGIConnection[Any, Any, Any, State], office: Office) -> Actor:

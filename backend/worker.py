@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -47,7 +48,7 @@ class Worker:
         while True:
             try:
                 done = await self.turn()
-            except Exception:  # the database may be away: it comes back, and this must be there then
+            except Exception:  # noqa: BLE001 - the database may be away: it comes back, and this must be there then
                 _log.exception("turn")
                 done = 0
             if not done:
@@ -57,12 +58,9 @@ class Worker:
         """Everything that is due now. Returns how many things were done."""
         now = self.clock.now()
         done = 0
-        for look, do in (
-            (escalation.due_offers, self._lapse),
-            (escalation.due_clocks, self._fire),
-            (escalation.due_revisits, self._revisit),
-        ):
-            done += await self._each(look, do, now)
+        done += await self._each(escalation.due_offers, self._lapse, now)
+        done += await self._each(escalation.due_clocks, self._fire, now)
+        done += await self._each(escalation.due_revisits, self._revisit, now)
         done += await self._search(now)
         await self._look_at_the_circle(now)
         return done
@@ -86,21 +84,20 @@ class Worker:
         self._resting.pop(one, None)
         try:
             return 1 if await do(one, _command(do.__name__.strip("_"), now)) else 0
-        except Exception:  # one thing's fault must not stop the others
+        except Exception:  # noqa: BLE001 - one thing's fault must not stop the others
             _log.exception("due", what=do.__name__.strip("_"))
             metrics.FAULTS.labels(do.__name__.strip("_")).inc()
             self._resting[one] = now + REST_AFTER_FAULT
             return 0
 
-    async def _lapse(self, offer_id: object, command: Command) -> bool:
-        return await offers.lapse_offer(self.office, offer_id, command)  # type: ignore[arg-type]
+    async def _lapse(self, offer_id: UUID, command: Command) -> bool:
+        return await offers.lapse_offer(self.office, offer_id, command)
 
-    async def _fire(self, which: object, command: Command) -> bool:
-        case_id, kind = which  # type: ignore[misc]
-        return await escalation.fire_clock(self.office, case_id, kind, command)
+    async def _fire(self, which: tuple[UUID, str], command: Command) -> bool:
+        return await escalation.fire_clock(self.office, *which, command)
 
-    async def _revisit(self, revisit_id: object, command: Command) -> bool:
-        return await escalation.open_revisit(self.office, revisit_id, command) is not None  # type: ignore[arg-type]
+    async def _revisit(self, revisit_id: UUID, command: Command) -> bool:
+        return await escalation.open_revisit(self.office, revisit_id, command) is not None
 
     async def _search(self, now: datetime) -> int:
         """One by one, or together when many wait and the policy wants it."""
@@ -116,9 +113,9 @@ class Worker:
             done += await self._try(case_id, self._search_one, now)
         return done
 
-    async def _search_one(self, case_id: object, command: Command) -> bool:
+    async def _search_one(self, case_id: UUID, command: Command) -> bool:
         began = asyncio.get_running_loop().time()
-        outcome = await searching.search_case(self.office, self.watch.roster, case_id, command)  # type: ignore[arg-type]
+        outcome = await searching.search_case(self.office, self.watch.roster, case_id, command)
         metrics.DECISION_S.observe(asyncio.get_running_loop().time() - began)
         return outcome in ("offer", "alarm")
 
@@ -132,7 +129,7 @@ class Worker:
             if picture is not None:
                 metrics.CIRCLE_SHARE.set(picture.share)
                 await sound_alarm(self.office, picture, _command("circle", now))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the picture is for looking at: the loop goes on without it
             _log.exception("circle")
 
 

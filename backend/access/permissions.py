@@ -6,6 +6,7 @@ Permissions are lines `action@scope` per role in the city's policy (`[roles]`). 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -14,7 +15,8 @@ from backend.access.actor import Actor
 from backend.errors import NotAllowed, NotFound
 
 SCOPES = ("own", "team", "region", "all")
-Roles = Mapping[str, Iterable[str]]
+Roles = Mapping[Any, Iterable[str]]
+"""Role → the lines `action@scope` that it has."""
 
 
 class Object(Struct, frozen=True, kw_only=True):

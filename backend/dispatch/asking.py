@@ -64,7 +64,9 @@ async def report_status(office: Office, receipt: str) -> ReportStatus:
         )
         row = (await tx.execute(query)).first()
     if row is None:
-        raise NotFound("没有这个回执码，请核对后再试。", "There is no such receipt; please check it.", code="no_receipt")
+        raise NotFound(
+            "没有这个回执码，请核对后再试。", "There is no such receipt; please check it.", code="no_receipt"
+        )
     state, zh, en = PUBLIC_WORDS[row.stage]
     reason = _refusal(office, row.outcome) if row.stage == "refused" else None
     return ReportStatus(

@@ -35,7 +35,8 @@ class CaseFilter(Struct, frozen=True, kw_only=True):
 
 def visible(office: Office, by: Actor, action: str = "case:read") -> ColumnElement[bool]:
     """The cases that the actor may see, as a condition on `cases`: the same rule as `permissions.allowed`."""
-    c, conditions = db.cases.c, []
+    c = db.cases.c
+    conditions: list[ColumnElement[bool]] = []
     for scope in scopes(office.city.policy.roles, by, action):
         if scope == "all":
             conditions.append(literal(True))

@@ -63,7 +63,7 @@ class Watch:
 
     async def _weights(self, tx: AsyncConnection, now: datetime) -> dict[str, float]:
         if self._risk_until is None or now >= self._risk_until:
-            assert self.ground is not None  # noqa: S101 - asked by `picture` only
+            assert self.ground is not None
             past = await _past_cases(tx, self.office, now - timedelta(days=RISK_DAYS))
             counted = dict.fromkeys(self.ground.cells, 1.0)
             for place in past:

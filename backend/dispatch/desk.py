@@ -6,11 +6,10 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.access.permissions import Object
 from backend.dispatch import find
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
 from backend.dispatch.lifecycle import ASSIGNED_STAGES
-from backend.dispatch.move import Rows, case_of, ended, move, touched
+from backend.dispatch.move import Rows, ended, move, touched
 from backend.dispatch.offers import held_out, withdraw_live_offer
 from backend.dispatch.records import Case, Link
 from backend.dispatch.timekeeping import step
@@ -102,7 +101,9 @@ async def withdraw_team(office: Office, case_id: UUID, reason: str, command: Com
         if case.stage == "accepted":
             case, changes = await withdraw_live_offer(tx, office, case, command, reason)
             if not changes:
-                raise Conflict("该案卷目前没有派给任何队伍。", "The case is with no team now.", code="nothing_to_withdraw")
+                raise Conflict(
+                    "该案卷目前没有派给任何队伍。", "The case is with no team now.", code="nothing_to_withdraw"
+                )
             return await record(tx, office, command, *changes)
         clocks = await find.clocks_of(tx, office, case.id)
         rows = move(case, "withdraw", clocks, at=command.now, policy=office.city.policy)
@@ -126,7 +127,9 @@ async def widen_search(office: Office, case_id: UUID, command: Command) -> Answe
         case = await find.lock_case(tx, office, case_id)
         command.demand(office, "offer:make", case.as_object())
         if case.stage != "accepted":
-            raise Conflict("只有待派遣的案卷可以扩大搜索。", "Only a case waiting for a team can be widened.", code="wrong_stage")
+            raise Conflict(
+                "只有待派遣的案卷可以扩大搜索。", "Only a case waiting for a team can be widened.", code="wrong_stage"
+            )
         last = len(office.city.policy.search.phases) - 1
         case, changes = await withdraw_live_offer(tx, office, case, command, "widened_by_dispatcher")
         phase = min(case.search_phase + 1, last)
@@ -153,7 +156,11 @@ async def join_cases(office: Office, case_id: UUID, into: UUID, reason: str, com
         for one in (case, other):
             command.demand(office, "case:join", one.as_object())
         if other.closed_at is not None:
-            raise Conflict("目标案卷已结束，不能并入。", "The other case is closed; nothing can be joined into it.", code="wrong_stage")
+            raise Conflict(
+                "目标案卷已结束，不能并入。",
+                "The other case is closed; nothing can be joined into it.",
+                code="wrong_stage",
+            )
         case, changes = await withdraw_live_offer(tx, office, case, command, "joined")
         clocks = await find.clocks_of(tx, office, case.id)
         rows = move(case, "join", clocks, at=command.now, policy=office.city.policy, joined_into=into)
@@ -231,7 +238,9 @@ async def unjoin_case(office: Office, case_id: UUID, command: Command) -> Answer
         )
 
 
-async def split_case(office: Office, case_id: UUID, sighting_ids: Sequence[UUID], reason: str, command: Command) -> Answer:
+async def split_case(
+    office: Office, case_id: UUID, sighting_ids: Sequence[UUID], reason: str, command: Command
+) -> Answer:
     """拆案: these sightings are about somebody else and become a case of their own. Reversible by `join_cases`."""
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:

@@ -41,7 +41,7 @@ async def arrive(office: Office, case_id: UUID, arrival: Arrival, command: Comma
         off_m = _off_by(case, arrival)
         clocks = await find.clocks_of(tx, office, case.id)
         rows = move(case, "arrive", clocks, at=command.at, policy=office.city.policy)
-        assert case.team_id is not None  # noqa: S101 - the table lets only a dispatched case arrive
+        assert case.team_id is not None
         visit = HandlingRow(
             id=new_id(),
             case_id=case.id,
@@ -58,7 +58,9 @@ def _off_by(case: Case, arrival: Arrival) -> float | None:
     """Metres between where the team is and where the case is; None without a fix."""
     if arrival.place is None:
         if not arrival.reason:
-            raise Invalid("没有定位，请写明原因。", "There is no position: say why.", code="no_position", field="reason")
+            raise Invalid(
+                "没有定位，请写明原因。", "There is no position: say why.", code="no_position", field="reason"
+            )
         return None
     off_m = round(distance_m(arrival.place, LonLat(case.lon, case.lat)), 1)
     if off_m > ON_THE_SPOT_M + (arrival.accuracy_m or 0.0) and not arrival.reason:

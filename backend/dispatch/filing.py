@@ -102,9 +102,7 @@ async def _file(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
     return desk.receipts
 
 
-async def _take(
-    tx: AsyncConnection, desk: _Desk, report: Prepared, candidates: Sequence[duplicates.Candidate]
-) -> None:
+async def _take(tx: AsyncConnection, desk: _Desk, report: Prepared, candidates: Sequence[duplicates.Candidate]) -> None:
     """Judge one report against what is known; join it or open a case for it."""
     known = {UUID(c.case_id): c for c in candidates} | desk.near(report)
     matches = duplicates.rank(report.for_duplicates(), known.values(), desk.office.city.policy)
@@ -124,9 +122,7 @@ async def _hold(tx: AsyncConnection, desk: _Desk, case_id: UUID) -> Case:
     return desk.cases[case_id]
 
 
-def _join(
-    desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, before: duplicates.Candidate
-) -> None:
+def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, before: duplicates.Candidate) -> None:
     sighting, triage = report.sighting, report.triage
     later = sighting.occurred_at > case.last_seen_at
     after = touched(
@@ -305,7 +301,7 @@ async def near_cases(
     )
     found: list[list[duplicates.Candidate]] = [[] for _ in reports]
     for row in rows:
-        found[row.report - 1].append(_candidate(row._mapping))
+        found[row.report - 1].append(_candidate(row._asdict()))
     return found
 
 
@@ -362,8 +358,13 @@ async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Pr
     sent = {r.sighting.id: r.sighting for r in reports}
     found: dict[UUID, Receipt] = {}
     for row in await tx.execute(query):
-        if not _same(row._mapping, sent[row.id]):
-            raise Conflict("这个编号已用于另一条线索。", "This id already stands for another sighting.", code="id_reused", id=row.id)
+        if not _same(row._asdict(), sent[row.id]):
+            raise Conflict(
+                "这个编号已用于另一条线索。",
+                "This id already stands for another sighting.",
+                code="id_reused",
+                id=row.id,
+            )
         found[row.id] = Receipt(
             sighting_id=row.id,
             receipt=row.receipt,
@@ -411,7 +412,7 @@ class Filing:
             try:
                 receipts = await file_reports(self.office, [report for report, _ in batch])
                 outcomes: list[Receipt | BaseException] = list(receipts)
-            except Exception:  # noqa: BLE001 - whoever is at fault learns it alone, below
+            except Exception:
                 outcomes = [await self._alone(report) for report, _ in batch]
             for (_, done), outcome in zip(batch, outcomes, strict=True):
                 _settle(done, outcome)
@@ -419,7 +420,7 @@ class Filing:
     async def _alone(self, report: Prepared) -> Receipt | BaseException:
         try:
             return (await file_reports(self.office, [report]))[0]
-        except Exception as fault:  # noqa: BLE001 - handed to the one who waits for it
+        except Exception as fault:
             return fault
 
 

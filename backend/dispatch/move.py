@@ -74,7 +74,7 @@ def _held_in(stage: str, case: Case, at: datetime) -> dict[str, Any]:
 def case_of(rows: Rows) -> Case:
     """The case as it is after the rows."""
     after = rows[0][1]
-    assert isinstance(after, Case)  # noqa: S101 - `move` puts it first
+    assert isinstance(after, Case)
     return after
 
 

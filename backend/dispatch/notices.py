@@ -39,9 +39,7 @@ TOLD_TO_PARTNERS = frozenset(
 )
 
 
-async def enqueue_notices(
-    tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]
-) -> None:
+async def enqueue_notices(tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]) -> None:
     """Put what the changes mean for teams, desks and partners into the outbox."""
     for change in changes:
         if change.kind in ("offer.made", "offer.withdrawn"):
@@ -54,7 +52,7 @@ async def enqueue_notices(
 async def _to_team(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
     offer = next(after for _, after in change.rows if isinstance(after, Offer))
     case = change.case()
-    assert case is not None  # noqa: S101 - an offer always stands with its case
+    assert case is not None
     message: dict[str, Any] = {"kind": change.kind, "offer_id": offer.id, "number": case.number}
     if change.kind == "offer.made":
         message |= {"expires_at": offer.expires_at, "eta_s": offer.eta_s, "priority": case.priority}
@@ -81,9 +79,7 @@ async def _to_desk(tx: AsyncConnection, office: Office, command: "Command", chan
         await enqueue(tx, office, "push", to, message, case_id=case.id, now=command.now)
 
 
-async def _to_partners(
-    tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]
-) -> None:
+async def _to_partners(tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]) -> None:
     """A partner hears of every status change of the cases its sightings are in."""
     cases = {case.id: (change, case) for change in changes if (case := change.case()) is not None}
     if not cases:

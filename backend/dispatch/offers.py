@@ -15,7 +15,7 @@ from backend.access.permissions import Object
 from backend.dispatch import find
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
 from backend.dispatch.lifecycle import next_offer_state
-from backend.dispatch.move import case_of, ended, move, touched
+from backend.dispatch.move import ended, move, touched
 from backend.dispatch.records import Case, Offer
 from backend.errors import Conflict, Invalid
 from backend.ids import new_id
@@ -32,7 +32,14 @@ DECLINE_REASONS: dict[str, tuple[str, str]] = {
 
 
 def held_out(
-    case: Case, team_id: UUID, *, office: Office, now: datetime, eta_s: float | None, basis: str, decision_id: UUID
+    case: Case,
+    team_id: UUID,
+    *,
+    office: Office,
+    now: datetime,
+    eta_s: float | None,
+    basis: str,
+    decision_id: UUID | None,
 ) -> Offer:
     """A new offer of the case to the team, with the lease of the policy (shorter for a critical case)."""
     clocks = office.city.policy.clocks
@@ -64,9 +71,7 @@ async def accept_offer(office: Office, offer_id: UUID, command: Command) -> Answ
             raise Conflict("这次派遣已超时失效。", "This offer has lapsed.", code="offer_over", state="lapsed")
         taken = ended(offer, next_offer_state(offer.state, "accept"), at=command.now)
         clocks = await find.clocks_of(tx, office, case.id)
-        rows = move(
-            case, "dispatch", clocks, at=command.now, policy=office.city.policy, team_id=offer.team_id
-        )
+        rows = move(case, "dispatch", clocks, at=command.now, policy=office.city.policy, team_id=offer.team_id)
         return await record(tx, office, command, Change(kind="case.dispatched", rows=[*rows, (offer, taken)]))
 
 
@@ -118,7 +123,7 @@ async def withdraw_live_offer(
         return case, []
     change = over(case, offer, "withdrawn", command.now, reason)
     after = change.case()
-    assert after is not None  # noqa: S101 - `over` always carries the case
+    assert after is not None
     return after, [change]
 
 
@@ -136,7 +141,8 @@ async def asked_teams(tx: AsyncConnection, office: Office, case: Case) -> frozen
     return frozenset(
         offer.team_id
         for offer in offers
-        if offer.state in ("declined", "lapsed") and (offer.round == case.search_round or (whole and offer.state == "declined"))
+        if offer.state in ("declined", "lapsed")
+        and (offer.round == case.search_round or (whole and offer.state == "declined"))
     )
 
 
@@ -144,8 +150,6 @@ async def is_live(tx: AsyncConnection, office: Office, offer_id: UUID) -> bool:
     """Whether a team can still answer it: asked before a notice goes out (I4)."""
     mine = (db.offers.c.city_id == office.city_id) & (db.offers.c.id == offer_id) & (db.offers.c.state == "offered")
     return bool((await tx.execute(select(exists().where(mine)))).scalar_one())
-
-
 
 
 async def live_offer_of_team(tx: AsyncConnection, office: Office, team_id: UUID) -> Offer | None:

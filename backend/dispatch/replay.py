@@ -63,9 +63,7 @@ async def differences(tx: AsyncConnection, office: Office) -> list[str]:
     return found
 
 
-def _differing(
-    name: str, key: tuple[str, ...], said: dict[str, Any] | None, kept: dict[str, Any] | None
-) -> list[str]:
+def _differing(name: str, key: tuple[str, ...], said: dict[str, Any] | None, kept: dict[str, Any] | None) -> list[str]:
     if said is None or kept is None:
         return [f"{name} {'/'.join(key)}: {'not in the log' if said is None else 'not in the table'}"]
     return [

@@ -5,7 +5,7 @@ Begin at `STEPS`. The rules of a single clock are in `backend.dispatch.clocks`; 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -100,6 +100,8 @@ def extended(held: Mapping[str, ClockRow], by: Span, kinds: Iterable[str], *, po
         row = held.get(kind)
         if row is None or row.state not in (ClockState.RUNNING, ClockState.PAUSED):
             continue
+        if row.state == ClockState.RUNNING and row.due_at <= at:
+            continue  # over already, though its timer has not fired yet
         after = clocks.apply(of_row(row), ClockAction.EXTEND, now=at, calendar=calendar_of(policy), span=by)
         rows.append((row, to_row(after, row.case_id, policy, at)))
     return rows
@@ -127,6 +129,5 @@ def to_row(clock: Clock, case_id: UUID, policy: Policy, now: datetime) -> ClockR
 def fires_at(clock: Clock, policy: Policy, now: datetime) -> datetime | None:
     """The next moment something happens to it by itself: it turns yellow, is missed, or the next person is told."""
     if clock.state is ClockState.RUNNING:
-        # The due moment itself is still on time; the first instant after it is not.
-        return clock.yellow_at if now < clock.yellow_at else clock.due_at + timedelta(microseconds=1)
+        return clock.yellow_at if now < clock.yellow_at else clock.due_at
     return clocks.next_told_at(clock, policy.escalation)

@@ -38,19 +38,17 @@ async def send_back(office: Office, case_id: UUID, reason: str, command: Command
         return await record(tx, office, command, change)
 
 
-async def _handled(
-    tx: AsyncConnection, office: Office, case_id: UUID, command: Command
-) -> tuple[Case, HandlingRow]:
+async def _handled(tx: AsyncConnection, office: Office, case_id: UUID, command: Command) -> tuple[Case, HandlingRow]:
     """The case and the visit to judge, if this person may judge it."""
     case = await find.lock_case(tx, office, case_id)
     command.demand(office, "case:verify", case.as_object())
     if case.handled_by == command.by.id or (command.by.team_id and command.by.team_id == case.handled_by_team):
-        raise NotAllowed(
-            "处置人员不能核查自己的案卷。", "Whoever handled a case cannot verify it.", code="own_case"
-        )
+        raise NotAllowed("处置人员不能核查自己的案卷。", "Whoever handled a case cannot verify it.", code="own_case")
     visit = await find.open_handling(tx, office, case.id)
     if case.stage != "handled" or visit is None:
-        raise Conflict("该案卷不在核查环节。", "The case is not waiting to be verified.", code="wrong_stage", stage=case.stage)
+        raise Conflict(
+            "该案卷不在核查环节。", "The case is not waiting to be verified.", code="wrong_stage", stage=case.stage
+        )
     return case, visit
 
 

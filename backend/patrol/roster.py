@@ -19,7 +19,6 @@ from backend.geo.place import LonLat
 from backend.office import Office
 from backend.patrol.records import TeamNow
 
-
 _ON_DUTY = text("""
     SELECT t.id, t.name, t.mode, t.skills, t.size, t.regions, t.mobilisation_s,
            coalesce(p.lon, t.base_lon) AS lon, coalesce(p.lat, t.base_lat) AS lat, p.fix_at, p.shift_ends_at,

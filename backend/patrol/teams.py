@@ -15,7 +15,6 @@ from backend.ids import new_id
 from backend.office import Office
 from backend.patrol.records import Team
 
-
 _COLUMNS = [teams.c[name] for name in Team.__struct_fields__]
 
 
