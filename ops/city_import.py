@@ -44,14 +44,14 @@ class _TeamKind:
 
 
 _KINDS: Final = (
-    _TeamKind("police", "公安巡逻{n}组", Mode.CAR, "heavy_lift", 2, 0, 30, "24h"),
-    _TeamKind("city_management", "城管巡查{n}组", Mode.CAR, "heavy_lift", 3, 1, 60, "day"),
-    _TeamKind("social_work", "社工外展{n}组", Mode.EBIKE, "mental_health;women;minors", 2, 1, 90, "day"),
-    _TeamKind("station", "救助站流动救助{n}组", Mode.CAR, "medical;women;minors", 3, 1, 120, "24h"),
-    _TeamKind("police", "公安夜巡{n}组", Mode.CAR, "women;heavy_lift", 2, 1, 30, "night"),
+    _TeamKind("police", "公安巡逻{n}组", Mode.CAR, "police;vehicle", 2, 0, 30, "24h"),
+    _TeamKind("city_management", "城管巡查{n}组", Mode.CAR, "vehicle", 3, 1, 60, "day"),
+    _TeamKind("social_work", "社工外展{n}组", Mode.EBIKE, "mental_health;female_staff;minors", 2, 1, 90, "day"),
+    _TeamKind("station", "救助站流动救助{n}组", Mode.CAR, "first_aid;female_staff;minors;vehicle", 3, 1, 120, "24h"),
+    _TeamKind("police", "公安夜巡{n}组", Mode.CAR, "police;female_staff;vehicle", 2, 1, 30, "night"),
     _TeamKind("city_management", "城管骑巡{n}组", Mode.EBIKE, "", 2, 0, 60, "day"),
-    _TeamKind("station", "救助站夜间{n}组", Mode.CAR, "medical;mental_health", 2, 1, 120, "night"),
-    _TeamKind("social_work", "社工步行{n}组", Mode.FOOT, "mental_health;sign_language", 2, 1, 60, "day"),
+    _TeamKind("station", "救助站夜间{n}组", Mode.CAR, "first_aid;mental_health;vehicle", 2, 1, 120, "night"),
+    _TeamKind("social_work", "社工步行{n}组", Mode.FOOT, "mental_health", 2, 1, 60, "day"),
 )
 _COLUMNS: Final = (
     *("code", "name", "organisation", "mode", "skills", "size", "women", "lon", "lat", "region"),

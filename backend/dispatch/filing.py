@@ -8,7 +8,7 @@ two reports of one person sent in the same second see each other.
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -271,7 +271,7 @@ _NEAR = text("""
           AND c.last_seen_at BETWEEN g.at - CAST(:within AS interval) AND g.at + CAST(:within AS interval)
           AND c.stage NOT IN ('joined', 'voided', 'refused')
         ORDER BY c.geog <-> ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography
-        LIMIT 16
+        LIMIT 12
     ) c
     LEFT JOIN LATERAL (
         SELECT (array_agg(s.description ORDER BY s.occurred_at DESC))[1] AS description,
@@ -288,6 +288,8 @@ async def near_cases(
     """Per report the cases it might be about: within reach of its place, in the policy's window of time, nearest first."""
     policy = office.city.policy
     window_s = policy.intake.duplicate_window.seconds
+    # A plan made once for all would be made on the statistics of an almost empty table.
+    await tx.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     rows = await tx.execute(
         _NEAR,
         {
@@ -300,8 +302,11 @@ async def near_cases(
         },
     )
     found: list[list[duplicates.Candidate]] = [[] for _ in reports]
-    for row in rows:
-        found[row.report - 1].append(_candidate(row._asdict()))
+    seen: dict[UUID, duplicates.Candidate] = {}
+    for report, case_id, *told in rows:
+        if case_id not in seen:
+            seen[case_id] = _candidate(case_id, *told)
+        found[report - 1].append(seen[case_id])
     return found
 
 
@@ -311,18 +316,31 @@ def _reach_m(report: Prepared, policy: Policy) -> float:
     return duplicates.reach_m(window_s, policy, report.for_duplicates().looks, report.sighting.accuracy_m)
 
 
-def _candidate(row: Mapping[str, Any]) -> duplicates.Candidate:
+def _candidate(
+    case_id: UUID,
+    lon: float,
+    lat: float,
+    seen_at: datetime,
+    stage: str,
+    people_count: int,
+    looks: dict[str, Any],
+    sightings: int,
+    words: str | None,
+    accuracy_m: float | None,
+    reporters: list[str] | None,
+) -> duplicates.Candidate:
+    """One row of _NEAR, in its order."""
     return duplicates.Candidate(
-        case_id=str(row["id"]),
-        place=LonLat(row["lon"], row["lat"]),
-        seen_at=row["last_seen_at"],
-        stage=row["stage"],
-        people_count=row["people_count"],
-        looks=msgspec.convert(row["looks"], Looks),
-        text=row["description"] or "",
-        accuracy_m=row["accuracy_m"],
-        sightings=row["sighting_count"],
-        reporters=frozenset(r for r in row["reporters"] or () if not r.startswith("receipt:")),
+        case_id=str(case_id),
+        place=LonLat(lon, lat),
+        seen_at=seen_at,
+        stage=stage,
+        people_count=people_count,
+        looks=msgspec.convert(looks, Looks),
+        text=words or "",
+        accuracy_m=accuracy_m,
+        sightings=sightings,
+        reporters=frozenset(r for r in reporters or () if not r.startswith("receipt:")),
     )
 
 

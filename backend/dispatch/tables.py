@@ -34,6 +34,11 @@ NOT_IN_LOG: dict[str, frozenset[str]] = {
 }
 
 
+_KEYS: dict[type[Row], tuple[str, ...]] = {
+    kind: tuple(c.name for c in table.primary_key if c.name != "city_id") for kind, table in TABLES.items()
+}
+
+
 def key_of(row: Row) -> tuple[str, ...]:
     """The names of the key's columns, without the city."""
-    return tuple(c.name for c in TABLES[type(row)].primary_key if c.name != "city_id")
+    return _KEYS[type(row)]

@@ -21,7 +21,6 @@ from backend.geo.roads import Roads
 from backend.geo.search import BUCKET_S, FAR_S, to_end_s
 from backend.geo.snapping import Net, snap_one
 
-
 TEAM: Final = np.dtype(
     [
         ("lon", np.float64),

@@ -122,7 +122,7 @@ def _straight_m(place: LonLat, lon: NDArray[np.float64], lat: NDArray[np.float64
 
 
 @kernel
-def _search(
+def _search(  # noqa: C901 - one loop on purpose, see `search.drain`
     net: Net,
     arcs: Arcs,
     teams: Teams,

@@ -138,10 +138,11 @@ def locate(lon: float, lat: float, crs: Crs, area: Area) -> Located:
 
 
 def _first_guess(lon: float, lat: float, crs: Crs) -> LonLat:
-    if crs is Crs.GCJ02:
-        near = datum.gcj02_to_wgs84_refined(datum.Gcj02(lat=lat, lon=lon))
-    else:
-        near = datum.bd09_to_wgs84_refined(datum.Bd09(lat=lat, lon=lon))
+    near: datum.ApproxWgs84 = (
+        datum.gcj02_to_wgs84_refined(datum.Gcj02(lat=lat, lon=lon))
+        if crs is Crs.GCJ02
+        else datum.bd09_to_wgs84_refined(datum.Bd09(lat=lat, lon=lon))
+    )
     return LonLat(near.lon, near.lat)
 
 

@@ -120,7 +120,7 @@ def _geometry(feature: Any, where: str, code: str, report: RegionReport) -> Base
     if not shapely.is_valid(geometry):
         report.repaired.append(f"{where}: {code} {shapely.is_valid_reason(geometry)}")
         geometry = _repair(geometry)
-    if geometry is None or geometry.is_empty or geometry.area == 0:
+    if geometry.is_empty or geometry.area == 0:
         report.dropped.append(f"{where}: {code} covers no ground")
         return None
     return geometry

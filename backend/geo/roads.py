@@ -127,7 +127,7 @@ class Roads:
 
     def point_on(self, segment: int, fraction: float) -> LonLat:
         """The place on a segment at a fraction of its length."""
-        line, metres = self._between(segment, fraction, fraction)
+        line, _ = self._between(segment, fraction, fraction)
         return LonLat(float(line[0, 0]), float(line[0, 1]))
 
     def route(self, a: LonLat, b: LonLat, mode: Mode, factors: Factors = NO_FACTORS) -> Route | None:

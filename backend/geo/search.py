@@ -130,7 +130,7 @@ def _leave(states: States, bucket: Buckets, state: int, source: int) -> None:
 
 
 @kernel
-def drain(
+def drain(  # noqa: C901 - one loop on purpose, as it says below
     states: States,
     bucket: Buckets,
     order: Buckets,

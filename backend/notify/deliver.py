@@ -20,14 +20,25 @@ from backend.notify import outbox
 from backend.notify.senders import Message, Sender, TryLater, Undeliverable, Way
 from backend.office import Office
 
-AT_ONCE_PER_WAY = 16
-# One address gets this many of a way's places (a claim may bring three more), so that others are served beside it.
+AT_ONCE_PER_WAY = 32
+CLAIMED_TOGETHER = 8
+# One address gets this many of a way's places (a claim may bring a few more), so that others are served beside it.
 AT_ONCE_PER_ADDRESS = 4
 LEASE_BEYOND_TIMEOUT_S = 30.0
 
 _log = logging.getLogger(__name__)
 Outcome = Literal["sent", "failed", "dropped", "put_off", "lost"]
 Senders = Mapping[Way, Sender]
+
+
+class Claimed(Struct, frozen=True):
+    """What a claim brought: messages to be sent now, and how many were no longer wanted."""
+
+    wanted: list[Message]
+    dropped: int
+
+
+NOTHING = Claimed([], 0)
 
 
 class Ear(Protocol):
@@ -54,14 +65,15 @@ async def deliver_due(office: Office, senders: Senders, now: datetime, *, limit:
     """One round: up to `limit` due messages of each way that has a sender. now: the machine's time."""
 
     async def one_way(way: Way, sender: Sender) -> list[Outcome]:
-        messages = await _claim(office, way, sender, now, limit)
-        places = asyncio.Semaphore(AT_ONCE_PER_WAY)
-
-        async def one(message: Message) -> Outcome:
-            async with places:
-                return await deliver(office, sender, message, lambda: now)
-
-        return list(await asyncio.gather(*map(one, messages)))
+        outcomes: list[Outcome] = []
+        while len(outcomes) < limit:
+            claimed = await _claim(office, way, sender, now, min(CLAIMED_TOGETHER, limit - len(outcomes)))
+            if not claimed.wanted and not claimed.dropped:
+                break
+            sending = (deliver(office, sender, message, lambda: now) for message in claimed.wanted)
+            outcomes += ["dropped"] * claimed.dropped
+            outcomes += await asyncio.gather(*sending)
+        return outcomes
 
     rounds = await asyncio.gather(*(one_way(way, sender) for way, sender in senders.items()))
     counted = Counter(outcome for outcomes in rounds for outcome in outcomes)
@@ -80,15 +92,15 @@ async def _keep_delivering(office: Office, way: Way, sender: Sender, clock: Cloc
     try:
         while True:
             try:
-                messages = await _claim_more(office, way, sender, clock.now(), Counter(under_way.values()))
+                claimed = await _claim_more(office, way, sender, clock.now(), Counter(under_way.values()))
             except Exception as trouble:  # noqa: BLE001 - the database comes back, and this has to be there then
                 _log.warning("the outbox cannot be read: %r", trouble)
-                messages = []
-            for message in messages:
+                claimed = NOTHING
+            for message in claimed.wanted:
                 task = asyncio.create_task(deliver(office, sender, message, clock.now))
                 under_way[task] = message.to
                 task.add_done_callback(lambda done: _note(done, ear))
-            if not messages:
+            if claimed == NOTHING:
                 await ear.wait()
             under_way = {task: to for task, to in under_way.items() if not task.done()}
     finally:
@@ -103,28 +115,30 @@ def _note(done: asyncio.Task[Outcome], ear: Ear) -> None:
         _log.warning("a message's end was not written down, it will be sent again: %r", error)
 
 
-async def _claim_more(office: Office, way: Way, sender: Sender, now: datetime, busy: Counter[str]) -> list[Message]:
+async def _claim_more(office: Office, way: Way, sender: Sender, now: datetime, busy: Counter[str]) -> Claimed:
     free = AT_ONCE_PER_WAY - busy.total()
     if free <= 0:
-        return []
+        return NOTHING
     full = [to for to, count in busy.items() if count >= AT_ONCE_PER_ADDRESS]
-    return await _claim(office, way, sender, now, min(free, AT_ONCE_PER_ADDRESS), full)
+    return await _claim(office, way, sender, now, min(free, CLAIMED_TOGETHER), full)
 
 
 async def _claim(
     office: Office, way: Way, sender: Sender, now: datetime, limit: int, not_to: list[str] | None = None
-) -> list[Message]:
+) -> Claimed:
+    """Claimed and asked for in one transaction; all that is wanted is sent at once, nothing waits its turn (I4)."""
     lease = timedelta(seconds=sender.timeout_s + LEASE_BEYOND_TIMEOUT_S)
     async with office.db.begin() as tx:
-        return await outbox.claim(tx, office, way, now=now, lease=lease, limit=limit, not_to=not_to or [])
+        messages = await outbox.claim(tx, office, way, now=now, lease=lease, limit=limit, not_to=not_to or [])
+        wanted = await outbox.still_wanted(tx, office, messages)
+        dropped = [message for message in messages if message.id not in wanted]
+        for message in dropped:
+            await outbox.end(tx, office, message, "dropped", now=now, reason="no longer wanted")
+    return Claimed([message for message in messages if message.id in wanted], len(dropped))
 
 
 async def deliver(office: Office, sender: Sender, message: Message, clock: Callable[[], datetime]) -> Outcome:
-    """One claimed message: asked for, sent, written down. Never raises for what the provider does."""
-    async with office.db.connect() as tx:
-        wanted = await outbox.still_wanted(tx, office, message)
-    if not wanted:
-        return await _end(office, message, "dropped", clock(), "no longer wanted")
+    """One claimed message: sent, and how that went written down. Never raises for what the provider does."""
     try:
         async with asyncio.timeout(sender.timeout_s):
             await sender.send(message, clock())
@@ -142,7 +156,7 @@ async def deliver(office: Office, sender: Sender, message: Message, clock: Calla
 async def _end(
     office: Office,
     message: Message,
-    state: Literal["sent", "failed", "dropped"],
+    state: Literal["sent", "failed"],
     now: datetime,
     reason: str | None = None,
 ) -> Outcome:

@@ -5,7 +5,7 @@ message whose worker died is claimed again and none is lost. `send_at` is the ma
 runs on a faster clock: providers are not part of it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -19,7 +19,8 @@ from backend.ids import new_id
 from backend.notify.senders import Message, Way
 from backend.office import Office
 
-OnlyWhile = Literal["offer_is_live", "case_is_open"]
+OnlyWhile = Literal["case_is_open"]
+CLOSED = ("assisted", "refused", "voided", "joined")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
 LONGEST_ERROR = 300
 
@@ -87,16 +88,28 @@ async def claim(
     return sorted((Message(**row._mapping) for row in await tx.execute(leased)), key=lambda message: message.id)
 
 
-async def still_wanted(tx: AsyncConnection, office: Office, message: Message) -> bool:
-    """Whether sending it still makes sense: a notice of an offer that has ended, or of a closed case, does not (I4)."""
-    if message.offer_id is not None or message.message.get("only_while") == "offer_is_live":
-        live = (offers.c.city_id == office.city_id) & (offers.c.id == message.offer_id) & (offers.c.state == "offered")
-        return await tx.scalar(select(offers.c.id).where(live)) is not None
-    if message.message.get("only_while") == "case_is_open":
-        is_open = (cases.c.city_id == office.city_id) & (cases.c.id == message.case_id) & cases.c.closed_at.is_(None)
-        is_open &= cases.c.stage.not_in(("refused", "voided", "joined", "assisted"))
-        return await tx.scalar(select(cases.c.id).where(is_open)) is not None
-    return True
+async def still_wanted(tx: AsyncConnection, office: Office, messages: Sequence[Message]) -> set[UUID]:
+    """The ids of those worth sending: a notice of an offer that has ended, or of a closed case, is not (I4)."""
+    bound = {message.id: _bound_to(message) for message in messages}
+    offer_ids = [id_ for only, id_ in bound.values() if only == "offer_is_live" and id_ is not None]
+    case_ids = [id_ for only, id_ in bound.values() if only == "case_is_open" and id_ is not None]
+    alive: set[UUID] = set()
+    if offer_ids:
+        live = select(offers.c.id).where(offers.c.city_id == office.city_id, offers.c.id.in_(offer_ids))
+        alive |= set((await tx.execute(live.where(offers.c.state == "offered"))).scalars())
+    if case_ids:
+        still_open = select(cases.c.id).where(cases.c.city_id == office.city_id, cases.c.id.in_(case_ids))
+        still_open = still_open.where(cases.c.closed_at.is_(None), cases.c.stage.not_in(CLOSED))
+        alive |= set((await tx.execute(still_open)).scalars())
+    return {message_id for message_id, (only, id_) in bound.items() if only is None or id_ in alive}
+
+
+def _bound_to(message: Message) -> tuple[str | None, UUID | None]:
+    """What a message depends on: (offer_is_live, an offer), (case_is_open, a case) or (None, None)."""
+    if message.offer_id is not None:
+        return "offer_is_live", message.offer_id
+    only = message.message.get("only_while")
+    return only, message.case_id if only == "case_is_open" else None
 
 
 async def end(

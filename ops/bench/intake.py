@@ -76,7 +76,7 @@ async def _server(found: Services, folder: Path) -> AsyncIterator[int]:
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent),
     }
-    process = subprocess.Popen([sys.executable, "-m", "ops.bench.intake_server"], env=environment)  # noqa: S603
+    process = subprocess.Popen([sys.executable, "-m", "ops.bench.intake_server"], env=environment)
     try:
         await _until_it_answers(port)
         yield port

@@ -12,3 +12,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def dalian() -> Roads:
     return Roads.open(ROOT / "cities" / "dalian" / "roads.graph", verify=True)
+
+
+@pytest.fixture
+def dalian_regions() -> Path:
+    return ROOT / "cities" / "dalian" / "regions.geojson"

@@ -6,6 +6,7 @@ rest to scipy: nothing of it is shared with the code under test but the segment 
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,7 @@ class Reference:
             on.setdefault(segment, []).append((fraction, self.roads.nodes + i))
         for segment in range(self.roads.segments):
             stops = [(0.0, int(self.u[segment])), *sorted(on.get(segment, [])), (1.0, int(self.v[segment]))]
-            for (f, a), (g, b) in zip(stops[:-1], stops[1:], strict=True):
+            for (f, a), (g, b) in pairwise(stops):
                 along, against = self.seconds[0, segment], self.seconds[1, segment]
                 arc(a, b, (g - f) * along if g > f else 0.0)
                 arc(b, a, (g - f) * against if g > f else 0.0)
