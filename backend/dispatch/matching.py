@@ -42,56 +42,63 @@ class Candidate(Struct, frozen=True, kw_only=True):
     last_resort: bool = False
 
 
+class _Scales(Struct, frozen=True):
+    """What holds for every team that is weighed for one case, worked out once."""
+
+    rules: Matching
+    required: frozenset[str]
+    wanted: tuple[str, ...]
+    regions: frozenset[str]
+    stale_before: datetime
+    ends_before: datetime
+
+
 def rank(
     case: Case, found: Sequence[Found], teams: Mapping[str, TeamNow], policy: Policy, now: datetime
 ) -> list[Candidate]:
     """The found teams, best first. found: from the road search, nearest first; teams: by id as in `found`."""
-    required = _required(case.dangers, policy.matching)
-    wanted = [skill for skill in case.skills if skill not in required]
-    weighed = [_weigh(one, teams[one.team_id], required, wanted, case, policy, now) for one in found]
+    rules = policy.matching
+    required = frozenset(skill for danger in case.dangers for skill in rules.required_skills.get(danger, ()))  # type: ignore[call-overload]
+    scales = _Scales(
+        rules=rules,
+        required=required,
+        wanted=tuple(skill for skill in case.skills if skill not in required),
+        regions=frozenset(case.regions),
+        stale_before=now - timedelta(seconds=policy.search.stale_fix_after.seconds),
+        ends_before=now + timedelta(seconds=rules.shift_end_within.seconds),
+    )
+    weighed = [_weigh(one, teams[one.team_id], scales) for one in found]
     return sorted(weighed, key=lambda candidate: (candidate.last_resort, candidate.cost_s))
 
 
-def _required(dangers: Sequence[str], matching: Matching) -> frozenset[str]:
-    return frozenset(skill for danger in dangers for skill in matching.required_skills.get(danger, ()))  # type: ignore[call-overload]
-
-
-def _weigh(
-    found: Found,
-    team: TeamNow,
-    required: frozenset[str],
-    wanted: Sequence[str],
-    case: Case,
-    policy: Policy,
-    now: datetime,
-) -> Candidate:
-    rules = policy.matching
-    reasons = [Reason("without_required_skill", 0.0, skill) for skill in required if skill not in team.skills]
+def _weigh(found: Found, team: TeamNow, scales: _Scales) -> Candidate:
+    rules, reasons = scales.rules, []
+    if not scales.required <= team.skills:
+        reasons += [Reason("without_required_skill", 0.0, skill) for skill in sorted(scales.required - team.skills)]
     if team.size < rules.crew_min:
         reasons.append(Reason("crew_too_small", 0.0, str(team.size)))
     last_resort = bool(reasons)
-    reasons += [Reason("without_skill", rules.skill_missing_s, skill) for skill in wanted if skill not in team.skills]
-    if team.regions and team.regions.isdisjoint(case.regions):
+    for skill in scales.wanted:
+        if skill not in team.skills:
+            reasons.append(Reason("without_skill", rules.skill_missing_s, skill))
+    if team.regions and team.regions.isdisjoint(scales.regions):
         reasons.append(Reason("other_region", rules.region_outside_s))
-    if team.shift_ends_at is not None and team.shift_ends_at - now < _span(rules.shift_end_within.seconds):
+    if team.shift_ends_at is not None and team.shift_ends_at < scales.ends_before:
         reasons.append(Reason("shift_ends_soon", rules.shift_end_s))
-    if team.fix_at is None or now - team.fix_at > _span(policy.search.stale_fix_after.seconds):
+    if team.fix_at is None or team.fix_at < scales.stale_before:
         reasons.append(Reason("stale_position", rules.stale_fix_s))
     if team.cases_today:
         reasons.append(Reason("cases_today", rules.load_per_case_today_s * team.cases_today, str(team.cases_today)))
+    cost_s = found.seconds + sum([reason.seconds for reason in reasons])
     return Candidate(
         team_id=team.id,
         seconds=found.seconds,
         drive_s=found.drive_s,
-        cost_s=found.seconds + sum(reason.seconds for reason in reasons),
+        cost_s=cost_s,
         basis=found.basis,
         reasons=tuple(reasons),
         last_resort=last_resort,
     )
-
-
-def _span(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
 
 
 PRIORITY_WEIGHT = {"critical": 4.0, "high": 2.0, "normal": 1.0}

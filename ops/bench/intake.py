@@ -32,11 +32,12 @@ WEST, SOUTH, EAST, NORTH = 121.52, 38.88, 121.65, 38.95
 
 def run() -> dict[str, Any]:
     """One object with ours and reference in requests per second, and their ratio."""
-    folder = Path(tempfile.mkdtemp(prefix="rc-bench-"))
-    folder.chmod(0o755)
-    with services.running(folder, given={}) as found:
-        migrations.upgrade(found.database_url)
-        return asyncio.run(_measure(found, folder))
+    with tempfile.TemporaryDirectory(prefix="rc-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the user postgres has to pass through
+        with services.running(folder, given={}) as found:
+            migrations.upgrade(found.database_url)
+            return asyncio.run(_measure(found, folder))
 
 
 async def _measure(found: Services, folder: Path) -> dict[str, Any]:

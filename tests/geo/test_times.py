@@ -122,31 +122,34 @@ def test_dalian_agrees_with_the_reference(dalian: Roads, mode: Mode) -> None:
     np.testing.assert_allclose(matrix(dalian, sources, targets, mode), expected, atol=1e-3)
 
 
-def test_twenty_of_a_thousand_teams_in_dalian_are_in_exact_order(dalian: Roads) -> None:
+def test_twenty_of_four_hundred_teams_in_dalian_are_in_exact_order(dalian: Roads) -> None:
     rng = np.random.default_rng(8)
-    fleet, starts = Fleet(dalian), anywhere(dalian, rng, 1000)
+    fleet, starts, places = Fleet(dalian), anywhere(dalian, rng, 400), anywhere(dalian, rng, 10)
     for number, start in enumerate(starts):
         fleet.put(str(number), start, Mode.CAR, available=number % 3 > 0)
-    for place in anywhere(dalian, rng, 10):
-        times = Reference(dalian, Mode.CAR).matrix(starts, [place])[:, 0]
-        among = np.arange(1000) % 3 > 0
+    times = Reference(dalian, Mode.CAR).matrix(starts, places)[np.arange(400) % 3 > 0]
+    for i, place in enumerate(places):
         found = nearest(dalian, fleet, place, k=20)
-        np.testing.assert_allclose([one.seconds for one in found], np.sort(times[among])[:20], atol=1e-4)
+        np.testing.assert_allclose([one.seconds for one in found], np.sort(times[:, i])[:20], atol=1e-4)
 
 
-def test_places_in_dalian_snap_to_the_nearest_road_and_nothing_is_nearer(dalian: Roads) -> None:
-    shapely = pytest.importorskip("shapely")
-    rng = np.random.default_rng(9)
+@pytest.mark.parametrize("mode", MODES)
+def test_places_in_dalian_snap_to_the_nearest_road_and_nothing_is_nearer(dalian: Roads, mode: Mode) -> None:
     west, south, east, north = dalian.bbox
-    places = rng.uniform((west - 0.01, south - 0.01), (east + 0.01, north + 0.01), (300, 2))
-    snapped = dalian.snap(places, Mode.CAR)
-    lines = [dalian.shape(segment) for segment in range(dalian.segments) if dalian.net.seg_mask[segment] & 1]
-    for place, off_road_m in zip(places, snapped.off_road_m.tolist(), strict=True):
-        metres = np.array([np.cos(np.radians(place[1])), 1.0]) * 111_195.08
-        nearest_m = shapely.distance(
-            shapely.Point(0, 0), shapely.MultiLineString([(line - place) * metres for line in lines])
-        )
-        assert off_road_m == pytest.approx(nearest_m, abs=0.05)
+    places = np.random.default_rng(9).uniform((west - 0.01, south - 0.01), (east + 0.01, north + 0.01), (200, 2))
+    snapped = dalian.snap(places, mode)
+    owner, points = dalian.arrays["shape_seg"], dalian.arrays["shape_xy"] / 1e7
+    usable = (dalian.net.seg_mask[owner] & (1 << mode.layer)) > 0
+    steps = np.flatnonzero((owner[:-1] == owner[1:]) & usable[:-1] & (dalian.arrays["seg_road"][owner[:-1]] > 0))
+    for i, place in enumerate(places):
+        scale = np.array([np.cos(np.radians(place[1])), 1.0]) * 111_195.08
+        a, b = (points[steps] - place) * scale, (points[steps + 1] - place) * scale
+        length = np.maximum(((b - a) ** 2).sum(axis=1), 1e-12)
+        foot = np.clip(-(a * (b - a)).sum(axis=1) / length, 0, 1)
+        nearest_m = np.hypot(*(a + foot[:, None] * (b - a)).T).min()
+        assert snapped.off_road_m[i] == pytest.approx(nearest_m, abs=0.01)
+        at = dalian.point_on(int(snapped.segment[i]), float(snapped.fraction[i]))
+        assert distance_m(LonLat(*place), at) == pytest.approx(nearest_m, rel=0.001, abs=1.5)
 
 
 def test_mobilisation_walks_and_factors_add_up(cities: list[Roads]) -> None:

@@ -1,0 +1,59 @@
+"""`rescue bench`: the figures of docs/measurements.md, each with its reference run beside it."""
+
+import json as json_text
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from backend.errors import Invalid
+from ops.bench import circle, city_import, intake, nearest
+from ops.local import services
+
+Result = dict[str, Any]
+
+
+def _nearest() -> Result:
+    """Beside PostGIS, in a cluster of its own."""
+    with tempfile.TemporaryDirectory(prefix="rc-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the user postgres has to pass through
+        with services.running(folder, given={}, durable=False) as found:
+            return nearest.run(found.database_url)
+
+
+BENCHES: dict[str, Callable[[Path | None], Result]] = {
+    "nearest": lambda _: _nearest(),
+    "circle": lambda _: circle.run(),
+    "import": city_import.run,
+    "intake": lambda _: intake.run(),
+}
+
+
+def bench(name: str | None = None, *, pbf: Path | None = None, json: bool = False) -> int:
+    """性能对照：每项与参照在同一次运行中比较。Benchmarks: ratios to a reference run beside ours.
+
+    Parameters
+    ----------
+    name: nearest、circle、import、intake；省略则全部。One of them; all when left out.
+    pbf: import 用的提取文件；省略则用自造的网格城市。The extract for `import`; a made-up grid city when left out.
+    json: 输出 JSON。Print JSON.
+    """
+    if name is not None and name not in BENCHES:
+        raise Invalid(f"没有名为 {name} 的测试。", f"There is no benchmark {name}: {', '.join(BENCHES)}.", field="name")
+    results = [run(pbf) for one, run in BENCHES.items() if name in (None, one)]
+    if json:
+        print(json_text.dumps(results[0] if name else results, ensure_ascii=False))
+    else:
+        Console().print(_table(results))
+    return 0
+
+
+def _table(results: list[Result]) -> Table:
+    table = Table("项目 Name", "我方 Ours", "参照 Reference", "比值 Ratio", "目标 Goal", "单位 Unit", "n")
+    for one in results:
+        table.add_row(*(str(one[key]) for key in ("name", "ours", "reference", "ratio", "goal", "unit", "n")))
+    return table
