@@ -8,15 +8,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Response, Router
 from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -81,9 +83,11 @@ class Parts:
     @asynccontextmanager
     async def running(self, _app: Litestar | None = None) -> AsyncIterator[None]:
         """From the first request to the last: the hub reads, the wire talks."""
-        async with self.wire, self.hub:
-            yield
-        await self.engine.dispose()
+        try:
+            async with self.wire, self.hub:
+                yield
+        finally:
+            await self.engine.dispose()
 
 
 def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
@@ -110,22 +114,31 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
     }
     dependencies = {name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()}
     dependencies |= {"by": Provide(by), "now": Provide(now, sync_to_thread=False)}
-    return Litestar(
+    app = Litestar(
         route_handlers=ROUTES,
         dependencies=dependencies,
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[parts.running],
-        middleware=[with_request_id],
         request_max_body_size=LARGEST_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
         openapi_config=_openapi(),
         logging_config=None,
         state=State({"parts": parts}),
     )
+    # Outermost, since middleware of the framework is not asked for an address that it does not know.
+    app.asgi_handler = with_request_id(app.asgi_handler)
+    return app
 
 
 def _giving(part: object) -> Callable[[], object]:
     return lambda: part
+
+
+def _not_found_as_everywhere(answer: Response[Any]) -> Response[Any]:
+    """The framework has a page of its own for unknown addresses of the document."""
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        raise NotFoundException
+    return answer
 
 
 def _openapi() -> OpenAPIConfig:
@@ -138,7 +151,9 @@ def _openapi() -> OpenAPIConfig:
             "system and are returned in WGS-84. Errors are RFC 9457 problem documents with a stable `code`."
         ),
         use_handler_docstrings=True,
-        path="/schema",
+        openapi_router=Router(
+            "/schema", route_handlers=[], include_in_schema=False, after_request=_not_found_as_everywhere
+        ),
         render_plugins=[SwaggerRenderPlugin()],
         components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
         security=[{}, {"bearer": []}],

@@ -7,17 +7,17 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
 import structlog
-from asyncpg import PostgresError
+from asyncpg import DataError, PostgresError
 from litestar import MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
-from msgspec import Struct
+from msgspec import Meta, Struct
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from backend.access import keys, sessions
@@ -25,8 +25,9 @@ from backend.access.actor import PUBLIC, Actor
 from backend.clock import SystemClock
 from backend.dispatch.change import Command
 from backend.dispatch.move import happened_at
-from backend.errors import Conflict, Invalid, Refused, TooMany, Unavailable
+from backend.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Refused, TooMany, Unavailable
 from backend.office import Office
+from backend.wording import FieldFault, in_words
 
 PROBLEM = "application/problem+json"
 _real = SystemClock()
@@ -49,7 +50,7 @@ class Empty(CommandBody, frozen=True):
 class WithReason(CommandBody, frozen=True):
     """A command that needs a reason."""
 
-    reason: str
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
 
 
 def command(name: str, about: UUID | None, body: CommandBody, by: Actor, now: datetime) -> Command:
@@ -69,10 +70,30 @@ async def who_asks(connection: ASGIConnection[Any, Any, Any, State], office: Off
         return PUBLIC
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Invalid("登录凭证格式不对。", "The Authorization header must read 'Bearer …'.", field="authorization")
+        raise NotSignedIn(
+            "登录凭证格式不对，请重新登录。", "The Authorization header must read 'Bearer …'.", code="bad_authorization"
+        )
     if token.startswith("rk_"):
         return await keys.resolve(office, token)
     return await sessions.resolve(office, token, _real.now())
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What every refusal answers (RFC 9457). code: stable, for programs. title: in the language that was asked for.
+
+    request_id: to be told to whoever runs this; it stands in the log. Some refusals have more: field, hint, faults.
+    """
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail_zh: str
+    detail_en: str
+    request_id: str | None
+    field: str | None = None
+    hint: str | None = None
+    faults: list[FieldFault] = []
 
 
 def _problem(request: AnyRequest, status: int, code: str, zh: str, en: str, **extra: Any) -> Response[dict[str, Any]]:
@@ -95,50 +116,60 @@ def _problem(request: AnyRequest, status: int, code: str, zh: str, en: str, **ex
 
 
 def refused(request: AnyRequest, fault: Refused) -> Response[dict[str, Any]]:
-    """A rule said no: its own sentence and code."""
+    """A rule said no: its own sentence and code. Whoever has not said who they are is asked to."""
+    if isinstance(fault, NotAllowed) and "authorization" not in request.headers:
+        fault = NotSignedIn("请先登录。", "Please sign in first.")
     return _problem(request, fault.status, fault.code, fault.zh, fault.en, **fault.extra)
 
 
 def not_understood(request: AnyRequest, fault: ValidationException) -> Response[dict[str, Any]]:
     """The body or a parameter is malformed: which field, and what was expected."""
-    faults = _fields(fault.extra)
-    where_ = "、".join(f["field"] for f in faults if f["field"])
-    zh = f"请求内容有误{f'（{where_}）' if where_ else ''}，请检查后重发。"
-    en = "; ".join(f"{f['field']}: {f['expected']}" if f["field"] else f["expected"] for f in faults)
-    return _problem(request, 422, "invalid", zh, f"The request is malformed: {en or fault.detail}", faults=faults)
+    rows = cast("list[dict[str, Any]]", fault.extra) if isinstance(fault.extra, list) else []
+    faults = [in_words(str(row.get("message", "")), str(row.get("key", ""))) for row in rows]
+    faults = faults or [in_words(str(fault.detail), "")]
+    sentences = [one.sentence() for one in faults]
+    zh, en = "；".join(zh for zh, _ in sentences), "; ".join(en for _, en in sentences)
+    told = {"field": faults[0].field or None, "faults": faults}
+    return _problem(request, 422, "invalid", f"请求内容有误：{zh}。", f"The request is malformed: {en}.", **told)
 
 
-def _fields(extra: Any) -> list[dict[str, str]]:
-    rows = extra if isinstance(extra, list) else []
-    return [{"field": str(row.get("key", "")), "expected": str(row.get("message", ""))} for row in rows]
-
-
-_HTTP_WORDS: Mapping[int, tuple[str, str]] = {
-    400: ("请求格式不对，请检查内容是否为有效的 JSON。", "The request is malformed: is it valid JSON?"),
-    404: ("没有这个地址。", "There is no such address."),
-    405: ("这个地址不支持该操作。", "That method is not supported here."),
-    413: ("内容太大。", "That is too large."),
-    415: ("不支持这种内容类型。", "That type of content is not supported."),
+# What the framework refuses: status → code and words.
+_HTTP_WORDS: Mapping[int, tuple[str, str, str]] = {
+    400: ("bad_request", "请求格式不对，请检查内容是否完整。", "The request is malformed; perhaps it was cut off."),
+    404: ("not_found", "没有这个地址。", "There is no such address."),
+    405: ("method_not_allowed", "这个地址不支持该操作。", "That method is not supported here."),
+    413: ("too_large", "内容太大。", "That is too large."),
+    415: ("unsupported_type", "不支持这种内容类型。", "That type of content is not supported."),
 }
 
 
 def http_fault(request: AnyRequest, fault: HTTPException) -> Response[dict[str, Any]]:
     """What the framework itself refuses."""
-    status = fault.status_code
-    zh, en = _HTTP_WORDS.get(status, ("请求无法处理。", fault.detail))
-    name = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
-    return _problem(request, status, name, zh, en)
+    if fault.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return unexpected(request, fault)
+    code, zh, en = _HTTP_WORDS.get(fault.status_code, ("refused", "请求无法处理。", "The request cannot be done."))
+    return _problem(request, fault.status_code, code, zh, en)
+
+
+def unreadable(request: AnyRequest, _: Exception) -> Response[dict[str, Any]]:
+    """Bytes that are no text, or brackets nested without end: no JSON that means anything here."""
+    return _problem(request, 400, *_HTTP_WORDS[400])
 
 
 def database_fault(request: AnyRequest, fault: SQLAlchemyError | PostgresError | OSError) -> Response[dict[str, Any]]:
-    """Another was faster (a constraint says so), or the database is away: nothing was done, it may be sent again."""
+    """Another was faster (a constraint says so), a value that cannot be kept, or the database is away.
+
+    Nothing was done in any case. Only what is about the moment may be sent again as it is.
+    """
     if isinstance(fault, IntegrityError):
         return refused(
             request,
             Conflict("情况刚刚有变，请刷新后再试。", "Things have just changed: look again and retry.", code="changed"),
         )
-    state = getattr(getattr(fault, "orig", None), "sqlstate", None) if isinstance(fault, DBAPIError) else None
-    _log.error("database", error=type(fault).__name__, sqlstate=state)
+    if _cannot_be_kept(fault):
+        zh, en = "内容中有无法保存的字符或数值。", "Something in the request is a character or number that cannot be kept."
+        return refused(request, Invalid(zh, en, code="cannot_be_kept"))
+    _log.error("database", error=type(fault).__name__, sqlstate=_sqlstate(fault))
     away = Unavailable(
         "系统暂时无法保存，请稍后重试；本次没有任何改动。",
         "The system cannot save right now; nothing was changed. Please send it again.",
@@ -146,9 +177,20 @@ def database_fault(request: AnyRequest, fault: SQLAlchemyError | PostgresError |
     return refused(request, away)
 
 
+def _sqlstate(fault: BaseException) -> str | None:
+    source = getattr(fault, "orig", None) if isinstance(fault, DBAPIError) else fault
+    return getattr(source, "sqlstate", None)
+
+
+def _cannot_be_kept(fault: BaseException) -> bool:
+    """Class 22 (data exception): the database is well, the value is not. asyncpg finds some of them before it asks."""
+    cause = getattr(getattr(fault, "orig", None), "__cause__", None)
+    return (_sqlstate(fault) or "").startswith("22") or isinstance(cause, DataError)
+
+
 def unexpected(request: AnyRequest, fault: Exception) -> Response[dict[str, Any]]:
     """A fault of ours: named in the log by its request id, never shown to the person."""
-    _log.exception("unexpected", error=type(fault).__name__)
+    _log.error("unexpected", error=type(fault).__name__, exc_info=fault)
     zh, en = "系统出现意外错误，已记录。", "Something unexpected went wrong; it has been recorded."
     return _problem(request, 500, "unexpected", zh, en)
 
@@ -159,8 +201,10 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: http_fault,
     SQLAlchemyError: database_fault,
     PostgresError: database_fault,
-    ConnectionError: database_fault,
+    OSError: database_fault,
     TimeoutError: database_fault,
+    UnicodeDecodeError: unreadable,
+    RecursionError: unreadable,
     Exception: unexpected,
 }
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath
+from litestar.params import Body, FromPath, JSONBody
 from msgspec import Meta, Struct
 
 from backend.access.actor import Actor
@@ -118,7 +118,7 @@ class Officer(Controller):
 
     @post("/duty", summary="上岗/休整/下班 On duty, resting, off duty", status_code=200)
     async def set_duty(
-        self, data: Duty, by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
+        self, data: JSONBody[Duty], by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
     ) -> Presence:
         """手上有派遣或案卷时不能下班。 Not while the team holds an offer or a case."""
         team_id = my_team(by)
@@ -128,7 +128,7 @@ class Officer(Controller):
     @post("/positions", summary="上报位置 Positions of my team", status_code=200)
     async def positions(
         self,
-        data: Fixes,
+        data: JSONBody[Fixes],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         places: NamedDependency[Positions],
@@ -168,7 +168,7 @@ class Offers(Controller):
     async def accept(
         self,
         offer_id: FromPath[UUID],
-        data: Empty,
+        data: JSONBody[Empty],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -180,7 +180,7 @@ class Offers(Controller):
     async def decline(
         self,
         offer_id: FromPath[UUID],
-        data: WithReason,
+        data: JSONBody[WithReason],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -200,7 +200,7 @@ class OnTheSpot(Controller):
     async def set_out(
         self,
         case_id: FromPath[UUID],
-        data: Empty,
+        data: JSONBody[Empty],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -212,7 +212,7 @@ class OnTheSpot(Controller):
     async def arrive(
         self,
         case_id: FromPath[UUID],
-        data: Arrive,
+        data: JSONBody[Arrive],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],

@@ -9,7 +9,7 @@ from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath
+from litestar.params import Body, FromPath, JSONBody
 from msgspec import Struct
 
 from backend.access.actor import Actor
@@ -78,7 +78,7 @@ class Reports(Controller):
     async def similar(
         self,
         request: AnyRequest,
-        data: SimilarTo,
+        data: JSONBody[SimilarTo],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],

@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Controller, WebSocket, delete, get, post, websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
 
 from backend.access import sessions, tickets
@@ -50,7 +50,7 @@ class SignInOut(Controller):
     async def sign_in(
         self,
         request: AnyRequest,
-        data: SignIn,
+        data: JSONBody[SignIn],
         office: NamedDependency[Office],
         limiter: NamedDependency[Limiter],
     ) -> SignedIn:

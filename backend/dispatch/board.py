@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
@@ -41,7 +41,7 @@ def visible(office: Office, by: Actor, action: str = "case:read") -> ColumnEleme
         if scope == "all":
             conditions.append(literal(True))
         elif scope == "region" and by.regions:
-            conditions.append(c.regions.overlap(list(by.regions)))
+            conditions.append(c.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
         elif scope == "team" and by.team_id is not None:
             conditions.append(_of_team(by.team_id))
         elif scope == "own":
@@ -76,7 +76,7 @@ async def list_cases(tx: AsyncConnection, office: Office, by: Actor, wanted: Cas
     if wanted.stages:
         conditions.append(c.stage.in_(wanted.stages))
     if wanted.region:
-        conditions.append(c.regions.contains([wanted.region]))
+        conditions.append(c.regions.bool_op("@>")(cast([wanted.region], ARRAY(Text))))
     if wanted.channel:
         conditions.append(c.channel == wanted.channel)
     if wanted.priority:

@@ -13,7 +13,7 @@ import re
 import tempfile
 import warnings
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from msgspec import Struct
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -43,6 +43,7 @@ class Photo(Struct, frozen=True):
     original_sha256: str
 
 
+@runtime_checkable  # the web framework asks whether what it hands to a route is one
 class PhotoStore(Protocol):
     """Where photos are kept, by the hash of their bytes. Another store (S3, OSS) only has to keep this promise."""
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
 from backend.access import accounts, keys, sessions
@@ -37,7 +37,7 @@ class Accounts(Controller):
         return await accounts.list_page(office, by=by, after=cursor, limit=max(1, min(limit, 200)))
 
     @post("/", summary="新建账号 Create an account")
-    async def create(self, data: NewAccount, by: NamedDependency[Actor], office: NamedDependency[Office]) -> Account:
+    async def create(self, data: JSONBody[NewAccount], by: NamedDependency[Actor], office: NamedDependency[Office]) -> Account:
         """口令至少 10 位。 A password of ten characters at least."""
         return await accounts.create(office, data, by=by, now=_real.now())
 
@@ -52,7 +52,7 @@ class Accounts(Controller):
     async def change(
         self,
         account_id: FromPath[UUID],
-        data: AccountChange,
+        data: JSONBody[AccountChange],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
     ) -> Account:
@@ -87,7 +87,7 @@ class Keys(Controller):
     @post("/", summary="新建密钥 Create a key")
     async def create(
         self,
-        data: NewKey,
+        data: JSONBody[NewKey],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         settings: NamedDependency[Settings],
@@ -102,7 +102,7 @@ class Keys(Controller):
 
     @post("/{key_id:uuid}/webhook", summary="设置回调地址 Set the webhook", status_code=200)
     async def set_webhook(
-        self, key_id: FromPath[UUID], data: Webhook, by: NamedDependency[Actor], office: NamedDependency[Office]
+        self, key_id: FromPath[UUID], data: JSONBody[Webhook], by: NamedDependency[Actor], office: NamedDependency[Office]
     ) -> Key:
         """状态变化会签名推送到此地址。 Status changes are sent there, signed."""
         return await keys.set_webhook(office, key_id, data.url, by=by, now=_real.now())

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from backend.access.actor import Actor
 from backend.access.permissions import allowed, demand
@@ -42,7 +42,7 @@ class Approvals(Controller):
     async def grant(
         self,
         approval_id: FromPath[UUID],
-        data: Decide,
+        data: JSONBody[Decide],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -55,7 +55,7 @@ class Approvals(Controller):
     async def refuse(
         self,
         approval_id: FromPath[UUID],
-        data: Decide,
+        data: JSONBody[Decide],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],

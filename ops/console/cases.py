@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
 from backend import log
@@ -167,7 +167,7 @@ class Cases(Controller):
     async def accept(
         self,
         case_id: FromPath[UUID],
-        data: Empty,
+        data: JSONBody[Empty],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -179,7 +179,7 @@ class Cases(Controller):
     async def refuse(
         self,
         case_id: FromPath[UUID],
-        data: Refuse,
+        data: JSONBody[Refuse],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -192,7 +192,7 @@ class Cases(Controller):
     async def assign(
         self,
         case_id: FromPath[UUID],
-        data: Assign,
+        data: JSONBody[Assign],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -205,7 +205,7 @@ class Cases(Controller):
     async def withdraw(
         self,
         case_id: FromPath[UUID],
-        data: WithReason,
+        data: JSONBody[WithReason],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -218,7 +218,7 @@ class Cases(Controller):
     async def widen(
         self,
         case_id: FromPath[UUID],
-        data: Empty,
+        data: JSONBody[Empty],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -230,7 +230,7 @@ class Cases(Controller):
     async def join(
         self,
         case_id: FromPath[UUID],
-        data: Join,
+        data: JSONBody[Join],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -243,7 +243,7 @@ class Cases(Controller):
     async def unjoin(
         self,
         case_id: FromPath[UUID],
-        data: Empty,
+        data: JSONBody[Empty],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -255,7 +255,7 @@ class Cases(Controller):
     async def split(
         self,
         case_id: FromPath[UUID],
-        data: Split,
+        data: JSONBody[Split],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -268,7 +268,7 @@ class Cases(Controller):
     async def verify(
         self,
         case_id: FromPath[UUID],
-        data: Verify,
+        data: JSONBody[Verify],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -281,7 +281,7 @@ class Cases(Controller):
     async def send_back(
         self,
         case_id: FromPath[UUID],
-        data: WithReason,
+        data: JSONBody[WithReason],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -294,7 +294,7 @@ class Cases(Controller):
     async def ask(
         self,
         case_id: FromPath[UUID],
-        data: Ask,
+        data: JSONBody[Ask],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
@@ -307,7 +307,7 @@ class Cases(Controller):
     async def resume(
         self,
         case_id: FromPath[UUID],
-        data: WithReason,
+        data: JSONBody[WithReason],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 from sqlalchemy import select
 
@@ -95,7 +95,7 @@ class CityNow(Controller):
     async def set_duty(
         self,
         team_id: FromPath[UUID],
-        data: TeamDuty,
+        data: JSONBody[TeamDuty],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],

@@ -125,6 +125,7 @@ def team(n: int, place: LonLat | None = None, **changes: Any) -> Team:
 
 
 CHANNEL_OF = {"operator": "hotline", "grid_worker": "grid", "partner": "partner", "public": "web", "officer": "patrol"}
+CHANNEL_OF |= {"dispatcher": "hotline"}
 
 
 def command(
@@ -241,6 +242,11 @@ class Town:
         """A statement behind everybody's back."""
         async with self.office.db.begin() as tx:
             await tx.execute(text(sql), values)
+
+    async def run_scalar(self, sql: str, **values: Any) -> Any:
+        """The first value that a query finds."""
+        async with self.office.db.connect() as tx:
+            return (await tx.execute(text(sql), values)).scalar()
 
     # --- teams -----------------------------------------------------------------------------------------------------
 

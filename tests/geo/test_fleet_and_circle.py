@@ -16,6 +16,7 @@ from backend.geo.move_up import move_up
 from backend.geo.nearest import nearest
 from backend.geo.place import LonLat, distance_m
 from backend.geo.roads import Roads
+from backend.geo.warm import warm_up
 
 HERE = LonLat(121.6, 38.91)
 
@@ -194,3 +195,11 @@ def test_teams_are_spread_so_that_none_stand_together(dalian: Roads) -> None:
     gaps = [distance_m(a, b) for i, a in enumerate(places) for b in places[:i]]
     assert min(gaps) > 300
     assert spread_out(dalian, 5, Mode.CAR) == places[:5]
+
+
+def test_warming_up_leaves_later_searches_as_they_are(dalian: Roads) -> None:
+    fleet = Fleet(dalian)
+    fleet.put("a", HERE, Mode.CAR)
+    before = nearest(dalian, fleet, near(HERE, 900), k=1)
+    warm_up(dalian)
+    assert nearest(dalian, fleet, near(HERE, 900), k=1) == before

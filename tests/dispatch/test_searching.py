@@ -1,0 +1,465 @@
+"""The search for a team: phases, rounds, alarms, reasons, many at once, and a dispatcher who knows better."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend import db as tables
+from backend.clock import ManualClock
+from backend.dispatch import board, desk
+from backend.dispatch.records import Offer
+from backend.errors import Conflict, NotFound
+from backend.geo.modes import STRAIGHT_DETOUR, STRAIGHT_MPS
+from backend.geo.place import distance_m
+from backend.ids import new_id
+from tests.dispatch import builders
+from tests.dispatch.builders import DISPATCHER, FAR_AWAY, LEADER, SPOT, Town, east_of, officer, team, town_policy
+
+SECONDS_PER_METRE = STRAIGHT_DETOUR / STRAIGHT_MPS[0]
+"""A car at six in the morning, without roads."""
+
+
+def at_minutes(minutes: float) -> float:
+    """Metres east that a car needs so long for."""
+    return minutes * 60 / SECONDS_PER_METRE
+
+
+async def _town(db: AsyncEngine, clock: ManualClock, *minutes: float, **search: object) -> Town:
+    """A town whose teams are so many minutes from the spot."""
+    teams = [team(n, east_of(SPOT, at_minutes(away))) for n, away in enumerate(minutes)]
+    return await builders.town(db, clock, teams, town_policy(search=search))
+
+
+async def _live(town: Town, case_id: UUID) -> Offer:
+    offer = await town.live_offer(case_id)
+    assert offer is not None
+    return offer
+
+
+async def _decisions(town: Town, case_id: UUID) -> list[dict[str, object]]:
+    async with town.office.db.connect() as tx:
+        return await board.decisions_of(tx, town.office, case_id)
+
+
+@pytest.mark.parametrize(("minutes", "phase"), [(5, 0), (15, 1), (25, 2)])
+async def test_the_search_widens_until_somebody_is_near_enough(
+    db: AsyncEngine, clock: ManualClock, minutes: int, phase: int
+) -> None:
+    town = await _town(db, clock, minutes)
+    offer = await _live(town, await town.offered())
+    assert (offer.phase, offer.round) == (phase, 1)
+    assert offer.eta_s == pytest.approx(minutes * 60, rel=0.01)
+    assert (await town.case(offer.case_id)).alarm is None
+    assert not [one for one in await town.notices() if one["to"].startswith("role:")]
+
+
+async def test_the_nearest_phase_wins_over_a_better_skilled_team_farther_off(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    town = await builders.town(
+        db, clock, [team(0, east_of(SPOT, at_minutes(8)), skills=[]), team(1, east_of(SPOT, at_minutes(15)))]
+    )
+    case_id = await town.offered(dangers=["injury"])
+    assert (await _live(town, case_id)).team_id == town.teams[0]
+
+
+async def test_outside_the_circle_is_said_at_once_and_the_best_that_can_be_had_is_asked(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    town = await _town(db, clock, 45, 60)
+    case_id = await town.accepted()
+    await town.worker.turn()
+    assert (await town.case(case_id)).alarm == "outside_circle"
+    told = [one for one in await town.notices() if one["to"] == "role:dispatcher:210203"]
+    assert [one["alarm"] for one in told] == ["outside_circle"]
+
+    for _ in range(3):
+        clock.advance(seconds=30)
+        await town.worker.turn()
+    offer = await _live(town, case_id)
+    assert (offer.team_id, offer.phase) == (town.teams[0], 3)
+    assert offer.eta_s == pytest.approx(45 * 60, rel=0.01)
+    assert (await town.case(case_id)).alarm == "outside_circle"
+    await town.is_sound()
+
+
+async def test_nobody_free_is_an_alarm_and_the_first_who_is_free_again_is_asked(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    town = await _town(db, clock, 5)
+    busy = await town.dispatched()
+    case_id = await town.accepted(east_of(SPOT, 700))
+    for _ in range(4):
+        await town.worker.turn()
+        clock.advance(seconds=30)
+    case = await town.case(case_id)
+    assert case.alarm == "no_team_free"
+    assert case.search_at is not None
+    assert (await town.kinds(case_id)).count("search.alarm") == 2  # not in the circle; then nowhere
+    quiet = len(await town.events(case_id))
+    for _ in range(4):
+        await town.worker.turn()
+        clock.advance(seconds=30)
+    assert len(await town.events(case_id)) == quiet, "nothing new is told twice"
+
+    await town.granted(busy, "void")
+    await town.worker.turn()
+    assert (await _live(town, case_id)).team_id == town.teams[0]
+    assert (await town.case(case_id)).alarm is None
+    await town.is_sound()
+
+
+async def test_a_city_without_any_team_on_duty_is_an_alarm(db: AsyncEngine, clock: ManualClock) -> None:
+    town = await _town(db, clock)
+    case_id = await town.accepted()
+    await town.worker.turn()
+    assert (await town.case(case_id)).alarm is not None
+    decisions = await _decisions(town, case_id)
+    assert [(one["chosen_team"], one["candidates"]) for one in decisions] == [(None, [])]
+
+
+@pytest.mark.invariant("I7")
+async def test_whoever_declined_is_not_asked_again_in_the_round(town: Town) -> None:
+    case_id = await town.offered()
+    declined = [await town.decline(case_id)]
+    for _ in range(2):
+        town.clock.advance(seconds=1)
+        await town.worker.turn()
+        declined.append(await town.decline(case_id))
+    assert declined == town.teams
+    await town.worker.turn()
+    assert await town.live_offer(case_id) is None
+
+
+@pytest.mark.invariant("I7")
+async def test_whoever_let_it_lapse_is_not_asked_again_in_the_round(town: Town) -> None:
+    case_id = await town.offered()
+    for _ in range(2):
+        town.clock.advance(seconds=91)
+        await town.worker.turn()
+    assert [one.state for one in await town.offers(case_id)] == ["lapsed", "lapsed", "offered"]
+    assert [one.team_id for one in await town.offers(case_id)] == town.teams
+
+
+async def test_a_decliner_hears_nothing_while_wider_phases_are_still_to_come(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    """Everybody has been asked only when the widest phase has nobody left."""
+    town = await _town(db, clock, 5, 45)
+    case_id = await town.offered()
+    await town.decline(case_id)
+    for _ in range(4):
+        await town.worker.turn()
+        clock.advance(seconds=30)
+    offer = await _live(town, case_id)
+    assert (offer.team_id, offer.round) == (town.teams[1], 1)
+
+
+async def _declined_by_all(town: Town, case_id: UUID, turns: int) -> None:
+    for _ in range(turns):
+        await town.worker.turn()
+        if await town.live_offer(case_id) is not None:
+            await town.decline(case_id)
+        town.clock.advance(seconds=45)
+
+
+async def test_when_all_have_declined_a_new_round_begins_and_after_the_last_a_person_goes_on(town: Town) -> None:
+    case_id = await town.accepted()
+    await _declined_by_all(town, case_id, 40)
+    asked = [(one.round, one.team_id) for one in await town.offers(case_id)]
+    assert asked == [(round_, team_id) for round_ in (1, 2, 3) for team_id in town.teams]
+    case = await town.case(case_id)
+    assert (case.alarm, case.search_round) == ("nobody_took_it", 3)
+    alarms = [one["alarm"] for one in await town.notices("search.alarm")]
+    assert alarms[-1] == "nobody_took_it"
+    await town.is_sound()
+
+
+async def test_a_pause_lies_between_two_rounds(town: Town) -> None:
+    case_id = await town.accepted()
+    await _declined_by_all(town, case_id, 30)
+    offers = await town.offers(case_id)
+    pause = offers[3].offered_at - offers[2].offered_at
+    assert pause.total_seconds() >= town.office.city.policy.search.retry_after.seconds
+
+
+async def test_a_city_may_remember_a_decline_for_the_whole_case(db: AsyncEngine, clock: ManualClock) -> None:
+    town = await _town(db, clock, 3, 5, decline_memory="case")
+    case_id = await town.accepted()
+    await _declined_by_all(town, case_id, 30)
+    assert [one.team_id for one in await town.offers(case_id)] == town.teams
+    assert (await town.case(case_id)).alarm == "nobody_took_it"
+
+
+async def test_what_counts_against_a_team_is_stored_with_exact_seconds(db: AsyncEngine, clock: ManualClock) -> None:
+    rules = town_policy().matching
+    town = await builders.town(
+        db,
+        clock,
+        [
+            team(0, east_of(SPOT, 500), skills=[], regions=["210202"]),
+            team(1, east_of(SPOT, 600)),
+            team(2, east_of(SPOT, 700), size=1),
+        ],
+    )
+    await town.run("UPDATE presence SET fix_at = :at, lon = 121.62, lat = 38.912 WHERE team_id = :t",
+                   at=town.now, t=town.teams[1])  # fmt: skip
+    await town.run("UPDATE presence SET shift_ends_at = :at WHERE team_id = :t",
+                   at=town.now.replace(minute=30), t=town.teams[1])  # fmt: skip
+    case_id = await town.offered(dangers=["injury"])
+
+    (decision,) = await _decisions(town, case_id)
+    seen = {one["team_id"]: one for one in decision["candidates"]}  # type: ignore[union-attr, index]
+    assert list(seen) == [str(town.teams[n]) for n in (1, 0, 2)], "a crew too small comes last, but is there"
+    reasons = {n: {r["code"]: r["seconds"] for r in seen[str(town.teams[n])]["reasons"]} for n in range(3)}
+    assert reasons == {
+        0: {
+            "without_skill": rules.skill_missing_s,
+            "other_region": rules.region_outside_s,
+            "stale_position": rules.stale_fix_s,
+        },
+        1: {"shift_ends_soon": rules.shift_end_s},
+        2: {"crew_too_small": 0.0, "stale_position": rules.stale_fix_s},
+    }
+    for n in range(3):
+        one = seen[str(town.teams[n])]
+        assert one["cost_s"] == pytest.approx(one["seconds"] + sum(reasons[n].values()))
+    (row,) = await town.rows(tables.teams, id=town.teams[0])
+    away_m = distance_m(SPOT, builders.LonLat(row["base_lon"], row["base_lat"]))
+    assert seen[str(town.teams[0])]["seconds"] == pytest.approx(away_m * SECONDS_PER_METRE, rel=0.001)
+
+
+async def test_a_decision_is_kept_whole(town: Town) -> None:
+    case_id = await town.offered()
+    offer = await _live(town, case_id)
+    (decision,) = await _decisions(town, case_id)
+    assert decision["id"] == str(offer.decision_id)
+    assert decision["chosen_team"] == str(offer.team_id)
+    assert (decision["basis"], decision["round"], decision["phase"]) == ("straight_line", 1, 0)
+    assert decision["policy_hash"] == town.office.city.policy.digest
+    assert decision["made_by"] == "system"
+    assert len(decision["candidates"]) == 3  # type: ignore[arg-type]
+    assert decision["reason"]["code"] == "best"  # type: ignore[index]
+    assert decision["reason"]["zh"]  # type: ignore[index]
+    assert decision["reason"]["en"]  # type: ignore[index]
+    (told,) = [event for event in await town.events(case_id) if event.kind == "offer.made"]
+    assert told.data["decision_id"] == decision["id"]
+
+
+async def test_a_team_that_lacks_what_the_case_must_have_is_asked_last_and_not_never(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    town = await builders.town(db, clock, [team(0), team(1, skills=["minors", "female_staff"], mode="foot"), team(2)])
+    case_id = await town.offered(dangers=["infant"])
+    asked = [await town.decline(case_id)]
+    for _ in range(2):
+        await town.worker.turn()
+        asked.append(await town.decline(case_id))
+    assert set(asked) == set(town.teams)
+
+
+async def test_a_critical_case_has_the_shorter_lease(town: Town) -> None:
+    normal = await _live(town, await town.offered())
+    critical = await _live(town, await town.offered(east_of(SPOT, 3000), dangers=["unconscious"]))
+    assert (normal.expires_at - normal.offered_at).total_seconds() == 90
+    assert (critical.expires_at - critical.offered_at).total_seconds() == 45
+
+
+async def test_the_gravest_case_is_searched_for_first(db: AsyncEngine, clock: ManualClock) -> None:
+    town = await _town(db, clock, 5, method="one_by_one")
+    await town.accepted()
+    clock.advance(seconds=1)
+    grave = await town.accepted(east_of(SPOT, 900), dangers=["injury"])
+    await town.worker.turn()
+    assert await town.live_offer(grave) is not None
+
+
+async def test_many_are_settled_together_and_a_critical_case_is_never_the_one_left_out(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    town = await _town(db, clock, 2, 4, method="batch")
+    cases = [await town.accepted(east_of(SPOT, 300 * n)) for n in range(4)]
+    grave = await town.accepted(east_of(SPOT, 2500), dangers=["unconscious"])
+    await town.worker.turn()
+    assert await town.live_offer(grave) is not None
+    served = [case_id for case_id in cases if await town.live_offer(case_id)]
+    assert len(served) == 1
+    methods = {row["method"] for row in await town.rows(tables.decisions) if row["chosen_team"]}
+    assert methods == {"batch"}
+    for case_id in set(cases) - set(served):
+        assert (await town.case(case_id)).alarm is not None, "who is left over is said"
+    await town.is_sound()
+
+
+async def test_a_batch_saves_seconds_over_one_by_one(db: AsyncEngine, clock: ManualClock) -> None:
+    """The first case's best team is the only one near the second."""
+    town = await _town(db, clock, 4, 0.5, method="batch")
+    first = await town.accepted(east_of(SPOT, at_minutes(1.9)))
+    second = await town.accepted(east_of(SPOT, -at_minutes(5)))
+    await town.worker.turn()
+    assert (await _live(town, first)).team_id == town.teams[0]
+    assert (await _live(town, second)).team_id == town.teams[1]
+
+
+async def test_one_case_that_cannot_be_judged_does_not_stop_the_search_for_the_others(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    town = await _town(db, clock, 2, 4, method="batch")
+    good = await town.accepted()
+    bad = await town.accepted(east_of(SPOT, 3000))
+    await town.run("UPDATE cases SET lon = 'NaN', lat = 'NaN' WHERE id = :id", id=bad)
+    await town.run("UPDATE cases SET skills = '{}', dangers = NULL::text[] WHERE false")
+    await town.worker.turn()
+    assert await town.live_offer(good) is not None
+
+
+# --- the dispatcher --------------------------------------------------------------------------------------------------
+
+
+async def test_a_dispatcher_sends_another_team_than_the_one_being_asked(town: Town) -> None:
+    case_id = await town.offered()
+    asked = await _live(town, case_id)
+    other = town.teams[2]
+    await desk.assign_team(town.office, case_id, other, "熟悉此人", town.by(DISPATCHER))
+    case = await town.case(case_id)
+    assert (case.stage, case.team_id) == ("dispatched", other)
+    assert [(one.team_id, one.state) for one in await town.offers(case_id)] == [
+        (asked.team_id, "withdrawn"),
+        (other, "accepted"),
+    ]
+    assert await town.kinds(case_id) == [
+        "case.opened", "case.accepted", "offer.made", "offer.withdrawn", "case.assigned",
+    ]  # fmt: skip
+    await town.is_sound()
+
+
+async def test_a_dispatcher_may_send_the_very_team_that_is_being_asked(town: Town) -> None:
+    case_id = await town.offered()
+    asked = await _live(town, case_id)
+    await desk.assign_team(town.office, case_id, asked.team_id, "已电话确认", town.by(DISPATCHER))
+    assert (await town.case(case_id)).team_id == asked.team_id
+    await town.is_sound()
+
+
+async def test_a_dispatcher_may_send_a_team_that_has_declined(town: Town) -> None:
+    case_id = await town.offered()
+    declined = await town.decline(case_id)
+    await desk.assign_team(town.office, case_id, declined, "电话商定", town.by(DISPATCHER))
+    assert (await town.case(case_id)).team_id == declined
+    await town.is_sound()
+
+
+async def test_a_case_can_go_from_team_to_team_and_back(town: Town) -> None:
+    case_id = await town.dispatched()
+    for team_id in (town.teams[1], town.teams[0], town.teams[1]):
+        await desk.assign_team(town.office, case_id, team_id, "改派", town.by(DISPATCHER))
+        assert (await town.case(case_id)).team_id == team_id
+    await town.is_sound()
+
+
+async def test_a_case_reassigned_on_the_spot_closes_the_first_teams_visit(town: Town) -> None:
+    case_id = await town.arrived()
+    await desk.assign_team(town.office, case_id, town.teams[1], "改派", town.by(DISPATCHER))
+    (visit,) = await town.rows(tables.handlings)
+    assert visit["verdict"] == "abandoned"
+    await town.arrive(case_id)
+    await town.handle(case_id)
+    await town.verify(case_id)
+    assert sorted(row["verdict"] for row in await town.rows(tables.handlings)) == ["abandoned", "passed"]
+    await town.is_sound()
+
+
+async def test_a_team_off_duty_or_with_a_case_cannot_be_sent(town: Town) -> None:
+    busy = await town.dispatched()
+    case_id = await town.accepted(east_of(SPOT, 2000))
+    taken = (await town.case(busy)).team_id
+    assert taken is not None
+    await town.on_duty(town.teams[2], "off_duty")
+    for team_id in (taken, town.teams[2]):
+        with pytest.raises(Conflict) as refused:
+            await desk.assign_team(town.office, case_id, team_id, "近", town.by(DISPATCHER))
+        assert refused.value.code == "team_not_free"
+    with pytest.raises(NotFound):
+        await desk.assign_team(town.office, case_id, new_id(), "近", town.by(DISPATCHER))
+
+
+@pytest.mark.parametrize("so_far", ["offered", "dispatched"])
+async def test_the_machine_does_not_give_a_case_back_to_the_team_it_was_taken_from(town: Town, so_far: str) -> None:
+    case_id = await (town.offered() if so_far == "offered" else town.dispatched())
+    (first,) = await town.offers(case_id)
+    await desk.withdraw_team(town.office, case_id, "车辆另有任务", town.by(DISPATCHER))
+    await town.worker.turn()
+    assert (await _live(town, case_id)).team_id != first.team_id
+
+
+async def test_the_machine_does_not_give_a_case_back_to_the_team_that_returned_it(town: Town) -> None:
+    case_id = await town.dispatched()
+    (first,) = await town.offers(case_id)
+    await town.granted(case_id, "return")
+    await town.worker.turn()
+    assert (await _live(town, case_id)).team_id != first.team_id
+
+
+async def test_a_team_taken_off_is_free_at_once(town: Town) -> None:
+    case_id = await town.dispatched()
+    taken = (await town.case(case_id)).team_id
+    assert taken is not None
+    await desk.withdraw_team(town.office, case_id, "另有任务", town.by(LEADER))
+    await desk.assign_team(town.office, await town.accepted(east_of(SPOT, 3000)), taken, "近", town.by(DISPATCHER))
+    await town.is_sound()
+
+
+async def test_widening_looks_farther_now_and_asks_everybody_anew(db: AsyncEngine, clock: ManualClock) -> None:
+    town = await _town(db, clock, 5, 45)
+    case_id = await town.offered()
+    declined = await town.decline(case_id)
+    for expected in (1, 2, 3):
+        await desk.widen_search(town.office, case_id, town.by(DISPATCHER))
+        assert (await town.case(case_id)).search_phase == expected
+    await town.worker.turn()
+    assert (await _live(town, case_id)).team_id == declined
+    await town.is_sound()
+
+
+async def test_widening_takes_the_live_offer_back(town: Town) -> None:
+    case_id = await town.offered()
+    await desk.widen_search(town.office, case_id, town.by(DISPATCHER))
+    assert [one.state for one in await town.offers(case_id)] == ["withdrawn"]
+
+
+async def test_a_team_that_is_sent_or_taken_off_by_a_dispatcher_is_told(town: Town) -> None:
+    case_id = await town.accepted()
+    first, second = town.teams[1], town.teams[2]
+    await desk.assign_team(town.office, case_id, first, "近", town.by(DISPATCHER))
+    await desk.assign_team(town.office, case_id, second, "更近", town.by(DISPATCHER))
+    await desk.withdraw_team(town.office, case_id, "另有安排", town.by(DISPATCHER))
+    told = [(one["to"], one["kind"]) for one in await town.notices() if one["to"].startswith("team:")]
+    assert told == [
+        (f"team:{first}", "case.assigned"),
+        (f"team:{second}", "case.assigned"),
+        (f"team:{first}", "case.taken_off"),
+        (f"team:{second}", "case.taken_off"),
+    ]
+
+
+@pytest.mark.parametrize("how", ["suspend", "void", "return", "join"])
+async def test_a_team_whose_case_ends_on_the_way_is_told(town: Town, how: str) -> None:
+    case_id = await town.dispatched()
+    team_id = (await town.case(case_id)).team_id
+    if how == "join":
+        into = await town.accepted(east_of(SPOT, 5000))
+        await desk.join_cases(town.office, case_id, into, "同一人", town.by(DISPATCHER))
+    else:
+        await town.granted(case_id, how)
+    assert [one["to"] for one in await town.notices("case.taken_off")] == [f"team:{team_id}"]
+
+
+async def test_a_place_nobody_can_reach_at_all_is_an_alarm(town: Town) -> None:
+    case_id = await town.accepted(FAR_AWAY)
+    for _ in range(4):
+        await town.worker.turn()
+        town.clock.advance(seconds=30)
+    assert (await town.case(case_id)).alarm in ("outside_circle", "no_team_free")
+    offer = await _live(town, case_id)
+    assert officer(offer.team_id)
