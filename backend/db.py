@@ -591,7 +591,7 @@ outbox = Table(
     PrimaryKeyConstraint("city_id", "id"),
     _one_of("way", ("push", "sms", "webhook"), "way"),
     _one_of("state", ("waiting", "sent", "failed", "dropped"), "state"),
-    Index("ix_outbox_waiting", "city_id", "send_at", postgresql_where=text("state = 'waiting'")),
+    Index("ix_outbox_waiting", "city_id", "way", "send_at", "id", postgresql_where=text("state = 'waiting'")),
 )
 
 # --- the ground ------------------------------------------------------------------------------------------------------

@@ -108,13 +108,14 @@ class Officer(Controller):
         """有派遣时附案卷；已接案时附时限。 With the offer its case, with the case its clocks."""
         team_id = my_team(by)
         demand(office.city.policy.roles, by, "offer:read", Object(teams=[team_id]))
+        seq = hub.seq  # before reading: what happens meanwhile is told again rather than missed
         async with office.db.connect() as tx:
             presence = await duty.get_presence(tx, office, team_id)
             offer = await offers.live_offer_of_team(tx, office, team_id)
             case_id = offer.case_id if offer else await field.current_case_id(tx, office, team_id)
             case = await find.find_case(tx, office, case_id) if case_id else None
             clocks = list((await find.clocks_of(tx, office, case.id)).values()) if case else []
-        return Task(presence=presence, offer=offer, case=case, clocks=clocks, seq=hub.seq)
+        return Task(presence=presence, offer=offer, case=case, clocks=clocks, seq=seq)
 
     @post("/duty", summary="上岗/休整/下班 On duty, resting, off duty", status_code=200)
     async def set_duty(

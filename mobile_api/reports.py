@@ -7,9 +7,8 @@ from typing import Annotated
 from litestar import Controller, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, JSONBody
+from litestar.params import Body, FromPath, JSONBody, MultipartBody
 from msgspec import Struct
 
 from backend.access.actor import Actor
@@ -22,6 +21,9 @@ from backend.intake.receipts import parse_receipt
 from backend.intake.report import Report, prepare
 from backend.office import Office
 from backend.web import AnyRequest, Limiter
+
+LARGEST_PHOTO_BODY_BYTES = 32_000_000
+"""Above every policy's `max_photo_mb`, so that what is somewhat too big is refused in words about photos."""
 
 REPORT_EXAMPLE = Example(
     summary="群众在路边看到一位躺着的老人 A passer-by sees an old man lying by the road",
@@ -41,6 +43,12 @@ class SimilarTo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A report not yet sent: is it about somebody who is known already?"""
 
     report: Report
+
+
+class PhotoForm(Struct, frozen=True):
+    """A form with one file, JPEG, PNG or WebP."""
+
+    photo: UploadFile
 
 
 class Reports(Controller):
@@ -88,19 +96,24 @@ class Reports(Controller):
         limiter.demand(f"similar:{_sender(request, by)}", 30, time.monotonic())
         return await asking.similar_cases(office, prepare(data.report, office.city, by, now))
 
-    @post("/{receipt:str}/photos", summary="补充照片 Add a photo", request_max_body_size=60_000_000)
+    @post("/{receipt:str}/photos", summary="补充照片 Add a photo", request_max_body_size=LARGEST_PHOTO_BODY_BYTES)
     async def photo(
         self,
+        request: AnyRequest,
         receipt: FromPath[str],
-        data: Annotated[dict[str, UploadFile], Body(media_type=RequestEncodingType.MULTI_PART)],
+        data: MultipartBody[PhotoForm],
+        by: NamedDependency[Actor],
         office: NamedDependency[Office],
         photos: NamedDependency[PhotoStore],
         now: NamedDependency[datetime],
+        limiter: NamedDependency[Limiter],
     ) -> KeptPhoto:
-        """表单字段 photo。位置等信息会被删除。 Form field `photo`; its metadata are removed."""
-        upload = data.get("photo")
-        content = await upload.read() if upload is not None else b""
-        return await add_photo(office, photos, parse_receipt(receipt), content, now=now)
+        """表单字段 photo。位置等信息会被删除；同一张照片只保存一次。
+
+        Form field `photo`; its metadata are removed, and the same photo twice is one photo.
+        """
+        limiter.demand(f"photo:{_sender(request, by)}", 30, time.monotonic())
+        return await add_photo(office, photos, parse_receipt(receipt), await data.photo.read(), now=now)
 
 
 def _sender(request: AnyRequest, by: Actor) -> str:

@@ -13,9 +13,10 @@ import uvicorn
 
 from backend.access import keys
 from backend.app import create_app
-from backend.city import open_city
+from backend.city import City, open_city
 from backend.clock import SystemClock
 from backend.db import make_engine
+from backend.geo.warm import warm_up
 from backend.live.nudge import Nudge
 from backend.live.wire import Wire
 from backend.logs import configure_logs
@@ -44,8 +45,9 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
     """
     settings = settings_here()
     configure_logs(settings.log_level)
+    city = _city(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, city=city),
         host=host or settings.host,
         port=port or settings.port,
         loop="uvloop",
@@ -71,7 +73,7 @@ async def run_worker(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    city = open_city(settings.city_folder)
+    city = _city(settings)
     engine = make_engine(settings.database_url)
     async with Wire(settings.redis_url) as wire:
         nudge = Nudge(city.id, wire)
@@ -86,6 +88,14 @@ async def run_worker(settings: Settings) -> None:
             duty.cancel()
         await asyncio.gather(*duties, return_exceptions=True)
     await engine.dispose()
+
+
+def _city(settings: Settings) -> City:
+    """The city, its road searches compiled: the first report must not wait for that (seconds, once per machine)."""
+    city = open_city(settings.city_folder)
+    if city.roads is not None:
+        warm_up(city.roads)
+    return city
 
 
 def webhook_sender(office: Office, settings: Settings) -> WebhookSender:

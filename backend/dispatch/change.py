@@ -162,7 +162,8 @@ def entry(change: Change, command: Command) -> log.Entry:
         kind=change.kind,
         actor=command.by,
         occurred_at=command.at,
-        regions=case.regions if case else change.regions,
+        # A case that moves is told to those it leaves, too.
+        regions=list(dict.fromkeys([*(before.regions if before else ()), *case.regions])) if case else change.regions,
         teams=sorted(teams),
         case_id=case.id if case else None,
         case_version=case.version if case else None,

@@ -64,13 +64,18 @@ async def assign_team(office: Office, case_id: UUID, team_id: UUID, reason: str,
             # Written first: the team that is assigned may be the very one that held the offer.
             await record(tx, office, msgspec.structs.replace(command, id=None), *changes)
         await _demand_free(tx, office, team_id)
+        # A round of its own: the team may have declined, or had the case before, in the round that ends here.
+        round_ = case.search_round + 1
+        anew = msgspec.structs.replace(case, search_round=round_)
         offer = held_out(
-            case, team_id, office=office, now=command.now, eta_s=None, basis="dispatcher", decision_id=None
+            anew, team_id, office=office, now=command.now, eta_s=None, basis="dispatcher", decision_id=None
         )
         taken = ended(offer, "accepted", at=command.now, reason=f"assigned: {reason}")
         clocks = await find.clocks_of(tx, office, case.id)
         action = "reassign" if case.stage in ASSIGNED_STAGES else "dispatch"
-        rows = move(case, action, clocks, at=command.now, policy=office.city.policy, team_id=team_id)
+        policy = office.city.policy
+        rows = move(case, action, clocks, at=command.now, policy=policy, team_id=team_id, search_round=round_)
+        rows += await _abandoned_visit(tx, office, case, command)
         before = case.team_id
         change = Change(
             kind="case.assigned",
@@ -106,7 +111,9 @@ async def withdraw_team(office: Office, case_id: UUID, reason: str, command: Com
                 )
             return await record(tx, office, command, *changes)
         clocks = await find.clocks_of(tx, office, case.id)
-        rows = move(case, "withdraw", clocks, at=command.now, policy=office.city.policy)
+        # The round goes on, so that the machine does not hold it out to the same team again.
+        policy, round_ = office.city.policy, case.search_round
+        rows = move(case, "withdraw", clocks, at=command.now, policy=policy, search_round=round_)
         rows += await _abandoned_visit(tx, office, case, command)
         facts = {"reason": reason, "taken_from": case.team_id}
         return await record(tx, office, command, Change(kind="case.withdrawn", rows=rows, facts=facts))
@@ -148,6 +155,8 @@ async def join_cases(office: Office, case_id: UUID, into: UUID, reason: str, com
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:
             return earlier
+        # A filing holds several cases as well, in the order of its reports.
+        await find.lock_intake(tx, office)
         held = await find.lock_cases(tx, office, [case_id, into])
         if len(held) != 2:
             await find.get_case(tx, office, case_id)
@@ -168,6 +177,7 @@ async def join_cases(office: Office, case_id: UUID, into: UUID, reason: str, com
         links = await find.links_of(tx, office, case.id)
         rows += [(link, msgspec.structs.replace(link, left_at=command.now)) for link in links]
         rows += await _arrivals(tx, office, links, into, command, moved_from=case.id)
+        rows += await _suggested(tx, office, case_id, into, "joined")
         joined = Change(kind="case.joined", rows=rows, facts={"into": into, "reason": reason})
         grown = Change(
             kind="case.grew",
@@ -192,9 +202,18 @@ def _with_sightings(case: Case, joined: Case, count: int) -> Case:
 
 
 async def _arrivals(
-    tx: AsyncConnection, office: Office, links: Sequence[Link], into: UUID, command: Command, *, moved_from: UUID | None
+    tx: AsyncConnection,
+    office: Office,
+    links: Sequence[Link],
+    into: UUID,
+    command: Command,
+    *,
+    moved_from: UUID | None = None,
 ) -> Rows:
-    """The links as they stand in the other case; a sighting that was there before comes back to its old row."""
+    """The links as they stand in the other case; a sighting that was there before comes back to its old row.
+
+    moved_from: the case they come from by joining. Without it they go home, and what an earlier join said stands.
+    """
     there = {link.sighting_id: link for link in await find.all_links_of(tx, office, into)}
     rows: Rows = []
     for link in links:
@@ -205,17 +224,27 @@ async def _arrivals(
             joined_by=command.by.id,
             score=link.score,
             reasons=link.reasons,
-            moved_from=moved_from,
+            moved_from=moved_from or (there[link.sighting_id].moved_from if link.sighting_id in there else None),
         )
         rows.append((there.get(link.sighting_id), fresh))
     return rows
 
 
+async def _suggested(tx: AsyncConnection, office: Office, one: UUID, other: UUID, state: str) -> Rows:
+    """The suggestion that the two are the same, settled or open again."""
+    told = await find.suggestions_of(tx, office, one)
+    return [(s, msgspec.structs.replace(s, state=state)) for s in told if other in (s.case_id, s.other_case_id)]
+
+
 async def unjoin_case(office: Office, case_id: UUID, command: Command) -> Answer:
-    """Undo a join: the case lives again with the sightings it had, and a team is looked for."""
+    """Undo a join: the case lives again with the sightings it had, and a team is looked for.
+
+    Raises Conflict `joined_on` while its sightings have gone on with the other case into a third: that is undone first.
+    """
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:
             return earlier
+        await find.lock_intake(tx, office)
         seen = await find.get_case(tx, office, case_id)
         if seen.joined_into is None:
             raise Conflict("该案卷没有并入其他案卷。", "The case is not joined into another.", code="wrong_stage")
@@ -224,10 +253,18 @@ async def unjoin_case(office: Office, case_id: UUID, command: Command) -> Answer
         for one in (case, other):
             command.demand(office, "case:split", one.as_object())
         clocks = await find.clocks_of(tx, office, case.id)
-        rows = move(case, "unjoin", clocks, at=command.now, policy=office.city.policy, joined_into=None)
         back = [link for link in await find.links_of(tx, office, other.id) if link.moved_from == case.id]
+        if case.sighting_count and not back:
+            raise Conflict(
+                "本案线索已随目标案卷转入另一案卷，请先撤销那一次并案。",
+                "Its sightings have gone on to a third case: undo that join first.",
+                code="joined_on",
+            )
+        changes = {"joined_into": None, "sighting_count": len(back)}
+        rows = move(case, "unjoin", clocks, at=command.now, policy=office.city.policy, **changes)
         rows += [(link, msgspec.structs.replace(link, left_at=command.now)) for link in back]
-        rows += await _arrivals(tx, office, back, case.id, command, moved_from=None)
+        rows += await _arrivals(tx, office, back, case.id, command)
+        rows += await _suggested(tx, office, case.id, other.id, "open")
         shrunk = touched(other, sighting_count=other.sighting_count - len(back))
         return await record(
             tx,

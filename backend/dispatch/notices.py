@@ -76,7 +76,7 @@ async def _to_desk(tx: AsyncConnection, office: Office, command: "Command", chan
         to = f"team:{case.team_id}" if role == "team" and case.team_id else f"role:{role}:{case.regions[0]}"
         if role == "team" and not case.team_id:
             continue
-        await enqueue(tx, office, "push", to, message, case_id=case.id, now=command.now)
+        await enqueue(tx, office, "push", to, message, case_id=case.id, now=command.now, only_while="case_is_open")
 
 
 async def _to_partners(tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]) -> None:

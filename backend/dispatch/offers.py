@@ -135,14 +135,16 @@ async def _lock(tx: AsyncConnection, office: Office, offer_id: UUID) -> tuple[Ca
 
 
 async def asked_teams(tx: AsyncConnection, office: Office, case: Case) -> frozenset[UUID]:
-    """The teams not to ask again: who answered or let it lapse in this round, or declined ever, by policy (I7)."""
+    """The teams not to ask again: whoever was asked in this round, or declined ever, by policy (I7).
+
+    Whoever declined or let it lapse, from whom it was taken back, and who had taken it and gave it back.
+    """
     offers = await find.offers_of(tx, office, case.id)
     whole = office.city.policy.search.decline_memory == "case"
     return frozenset(
         offer.team_id
         for offer in offers
-        if offer.state in ("declined", "lapsed")
-        and (offer.round == case.search_round or (whole and offer.state == "declined"))
+        if offer.state != "offered" and (offer.round == case.search_round or (whole and offer.state == "declined"))
     )
 
 

@@ -68,7 +68,8 @@ async def look(tx: AsyncConnection, office: Office, roster: Roster, case: Case, 
     while True:
         candidates = candidates_within(office, roster, case, phases[phase], now, without=asked)
         if candidates or phase == len(phases) - 1 or _still_waits(phases[phase], case, now):
-            return Found(phase, candidates, everyone_asked=not candidates and bool(asked))
+            last = phase == len(phases) - 1
+            return Found(phase, candidates, everyone_asked=last and not candidates and bool(asked))
         phase += 1
 
 
@@ -129,7 +130,10 @@ async def _nobody(tx: AsyncConnection, office: Office, case: Case, found: Found,
     last_phase = found.phase == len(search.phases) - 1
     again = found.everyone_asked and case.search_round < search.rounds
     given_up = found.everyone_asked and not again
-    alarm = "nobody_took_it" if given_up else "no_team_free" if last_phase else case.alarm
+    # The circle has been looked through: that is said now, also while the policy waits before it looks farther.
+    beyond = search.phases[found.phase].within_s >= office.city.policy.circle.within.seconds
+    near = "outside_circle" if beyond else case.alarm
+    alarm = "nobody_took_it" if given_up else "no_team_free" if last_phase else near
     wait_s = search.retry_after.seconds if again else min(search.retry_after.seconds, 30.0)
     after = touched(
         case,

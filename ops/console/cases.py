@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -14,14 +13,13 @@ from backend import log
 from backend.access.actor import Actor
 from backend.access.permissions import demand
 from backend.cursor import decode_cursor, encode_cursor
-from backend.dispatch import approvals, board, desk, find, verification
+from backend.dispatch import approvals, board, desk, verification
 from backend.dispatch.board import CaseFilter
+from backend.dispatch.case_file import CaseFile, ReporterContact, case_file, open_photo, read_contacts
 from backend.dispatch.change import Answer
-from backend.dispatch.records import Case, ClockRow, HandlingRow, Offer, Suggestion
+from backend.dispatch.records import Case
 from backend.errors import NotFound
-from backend.intake.photo_rows import store_key
 from backend.intake.photos import PhotoStore
-from backend.intake.report import Sighting
 from backend.live.visibility import may_see
 from backend.office import Office
 from backend.web import CommandBody, Empty, WithReason, command
@@ -32,18 +30,6 @@ class CasePage(Struct, frozen=True):
 
     cases: list[Case]
     next: str | None
-
-
-class CaseFile(Struct, frozen=True, kw_only=True):
-    """Everything about one case: its sightings without contacts, offers, clocks, visits, what may be the same."""
-
-    case: Case
-    sightings: list[Sighting]
-    photos: list[dict[str, Any]]
-    offers: list[Offer]
-    clocks: list[ClockRow]
-    handlings: list[HandlingRow]
-    suggestions: list[Suggestion]
 
 
 class EventPage(Struct, frozen=True):
@@ -134,13 +120,24 @@ class Cases(Controller):
         return CasePage(found, encode_cursor(last.opened_at, last.id) if last else None)
 
     @get("/{case_id:uuid}", summary="案卷详情 One case")
-    async def case_file(
+    async def one(
         self, case_id: FromPath[UUID], by: NamedDependency[Actor], office: NamedDependency[Office]
     ) -> CaseFile:
         """案卷、线索、派遣、时限、处置与疑似重复。 The case and everything about it, without personal data."""
         case = await seen_case(office, by, case_id)
         async with office.db.connect() as tx:
-            return await _case_file(tx, office, case)
+            return await case_file(tx, office, by, case)
+
+    @get("/{case_id:uuid}/contacts", summary="报告人联系方式 How to ring the reporters back")
+    async def contacts(
+        self,
+        case_id: FromPath[UUID],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> list[ReporterContact]:
+        """仅供回访；每次查看都记入日志。 For calling back only; every look is written to the log."""
+        return await read_contacts(office, await seen_case(office, by, case_id), by=by, now=now)
 
     @get("/{case_id:uuid}/events", summary="案卷时间线 The timeline of a case")
     async def events(
@@ -317,20 +314,6 @@ class Cases(Controller):
         return await approvals.resume_case(office, case_id, data.reason, wanted)
 
 
-async def _case_file(tx: Any, office: Office, case: Case) -> CaseFile:
-    links = await find.links_of(tx, office, case.id)
-    sightings = [await find.get_sighting(tx, office, link.sighting_id) for link in links]
-    return CaseFile(
-        case=case,
-        sightings=[msgspec.structs.replace(s, receipt="", reporter="") for s in sightings],
-        photos=await board.photos_of(tx, office, [s.id for s in sightings]),
-        offers=await find.offers_of(tx, office, case.id),
-        clocks=list((await find.clocks_of(tx, office, case.id)).values()),
-        handlings=await find.handlings_of(tx, office, case.id),
-        suggestions=await find.suggestions_of(tx, office, case.id),
-    )
-
-
 @get("/api/cases/{case_id:uuid}/photos/{photo_id:uuid}", summary="查看照片 A photo", tags=["案卷 Cases"])
 async def case_photo(
     case_id: FromPath[UUID],
@@ -338,13 +321,10 @@ async def case_photo(
     by: NamedDependency[Actor],
     office: NamedDependency[Office],
     photos: NamedDependency[PhotoStore],
+    now: NamedDependency[datetime],
 ) -> Response[bytes]:
-    """仅本案线索的照片。 Only photos of this case's sightings."""
-    await seen_case(office, by, case_id)
-    async with office.db.connect() as tx:
-        sighting_id, key, media_type = await store_key(tx, office, photo_id)
-        mine = {link.sighting_id for link in await find.links_of(tx, office, case_id)}
-    if sighting_id not in mine:
-        raise NotFound("没有这张照片。", "There is no such photo.")
+    """仅本案线索的照片；每次查看都记入日志。 Only photos of this case's sightings; every look is written to the log."""
+    case = await seen_case(office, by, case_id)
+    key, media_type = await open_photo(office, case, photo_id, by=by, now=now)
     with photos.open(key) as file:
         return Response(file.read(), media_type=media_type, headers={"Cache-Control": "private, no-store"})

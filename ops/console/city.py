@@ -17,6 +17,7 @@ from backend.access.permissions import Object, allowed, demand
 from backend.dispatch import board
 from backend.dispatch.circle_watch import Watch
 from backend.errors import Unavailable
+from backend.geo.place import LonLat
 from backend.live.visibility import may_see
 from backend.office import Office
 from backend.patrol import duty
@@ -146,14 +147,14 @@ class CityNow(Controller):
 
     @get("/facilities", summary="救助机构 Facilities")
     async def facilities(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[dict[str, Any]]:
-        """庇护场所的位置不对外公开。 Shelter places are never public."""
+        """庇护场所只对本辖区有权查看的人员公开。 Shelter places are never public: only for their own region's staff."""
         f = db.facilities
         columns = [f.c[n] for n in ("id", "code", "kind", "name", "address", "phone", "lon", "lat", "capacity", "takes")]
-        inside = allowed(office.city.policy.roles, by, "facility:read", Object(regions=[*by.regions, office.city_id]))
-        query = select(*columns).where(f.c.city_id == office.city_id)
+        query = select(*columns, f.c.hidden).where(f.c.city_id == office.city_id).order_by(f.c.code)
         async with office.db.connect() as tx:
-            rows = await tx.execute(query if inside else query.where(~f.c.hidden))
-            return [msgspec.to_builtins(dict(row._mapping)) for row in rows]
+            rows = (await tx.execute(query)).all()
+        shown = [row._asdict() for row in rows if not row.hidden or _may_know(office, by, LonLat(row.lon, row.lat))]
+        return [msgspec.to_builtins({name: row[name] for name in row if name != "hidden"}) for row in shown]
 
     @get("/policy", summary="现行规则 The policy in force")
     async def policy(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> dict[str, Any]:
@@ -161,3 +162,9 @@ class CityNow(Controller):
         demand(office.city.policy.roles, by, "policy:read")
         policy = office.city.policy
         return {"digest": policy.digest, "policy": msgspec.to_builtins(policy)}
+
+
+def _may_know(office: Office, by: Actor, place: LonLat) -> bool:
+    """Whether the actor may learn of a hidden place here."""
+    what = Object(regions=office.city.regions_of(place))
+    return allowed(office.city.policy.roles, by, "facility:read", what)

@@ -167,7 +167,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_waiting",
         "outbox",
-        ["city_id", "send_at"],
+        ["city_id", "way", "send_at", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'waiting'"),
     )

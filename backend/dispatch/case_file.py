@@ -1,0 +1,149 @@
+"""One case with everything about it, as far as whoever asks may see it; and the looks at what is sensitive, each written down.
+
+A case is seen by many, what was said in it by fewer: descriptions and photos need `sighting:read`, the record of a visit
+`person:read`, offers `offer:read`. A reporter's name and number are for the desks that ring back (DOMAIN §8).
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db, log
+from backend.access.actor import Actor
+from backend.access.permissions import Object, allowed, demand
+from backend.dispatch import board, find
+from backend.dispatch.records import Case, ClockRow, HandlingRow, Offer, Suggestion
+from backend.errors import NotAllowed, NotFound
+from backend.intake.photo_rows import store_key
+from backend.intake.report import Sighting
+from backend.office import Office
+
+# Who rings a reporter back. Others who read sightings have no need of a name or a number.
+CALLERS = frozenset({"operator", "dispatcher", "checker", "shift_leader"})
+
+
+class CaseFile(Struct, frozen=True, kw_only=True):
+    """Everything about one case that the one who asks may see: never who reported it."""
+
+    case: Case
+    sightings: list[Sighting]
+    photos: list[dict[str, Any]]
+    offers: list[Offer]
+    clocks: list[ClockRow]
+    handlings: list[HandlingRow]
+    suggestions: list[Suggestion]
+
+
+class ReporterContact(Struct, frozen=True, kw_only=True):
+    """How to ring back the reporter of one sighting. recording_ref: where the hotline keeps what was said."""
+
+    sighting_id: UUID
+    phone: str | None
+    name: str | None
+    call_back: bool
+    recording_ref: str | None
+
+
+async def case_file(tx: AsyncConnection, office: Office, by: Actor, case: Case) -> CaseFile:
+    """The file of a case that the actor may see (ask `board.find_visible_case` first)."""
+    roles = office.city.policy.roles
+    offers = await find.offers_of(tx, office, case.id)
+    sightings = [one for one in await _sightings(tx, office, case) if _may_read(office, by, case, offers, one)]
+    handlings = await find.handlings_of(tx, office, case.id)
+    return CaseFile(
+        case=case,
+        sightings=[msgspec.structs.replace(one, receipt="", reporter="") for one in sightings],
+        photos=await board.photos_of(tx, office, [one.id for one in sightings]),
+        offers=[o for o in offers if allowed(roles, by, "offer:read", Object(regions=case.regions, teams=[o.team_id]))],
+        clocks=list((await find.clocks_of(tx, office, case.id)).values()),
+        handlings=[_visit_as_seen(office, by, case, visit) for visit in handlings],
+        suggestions=await _suggestions(tx, office, by, case),
+    )
+
+
+async def _sightings(tx: AsyncConnection, office: Office, case: Case) -> list[Sighting]:
+    links = await find.links_of(tx, office, case.id)
+    return [await find.get_sighting(tx, office, link.sighting_id) for link in links]
+
+
+def _may_read(office: Office, by: Actor, case: Case, offers: list[Offer], sighting: Sighting) -> bool:
+    asked = [offer.team_id for offer in offers if offer.state == "offered"]
+    what = Object(regions=case.regions, teams=[*case.teams(), *asked], owner=sighting.reporter)
+    return allowed(office.city.policy.roles, by, "sighting:read", what)
+
+
+def _visit_as_seen(office: Office, by: Actor, case: Case, visit: HandlingRow) -> HandlingRow:
+    """What a crew wrote of the people it met is for those who may read of persons."""
+    what = Object(regions=case.regions, teams=[visit.team_id])
+    if allowed(office.city.policy.roles, by, "person:read", what):
+        return visit
+    return msgspec.structs.replace(visit, record={})
+
+
+async def _suggestions(tx: AsyncConnection, office: Office, by: Actor, case: Case) -> list[Suggestion]:
+    found = await find.suggestions_of(tx, office, case.id)
+    others = {s.case_id for s in found} | {s.other_case_id for s in found}
+    mine = select(db.cases.c.id).where(
+        db.cases.c.city_id == office.city_id, db.cases.c.id.in_(others), board.visible(office, by)
+    )
+    seen = set((await tx.execute(mine)).scalars())
+    return [s for s in found if {s.case_id, s.other_case_id} <= seen]
+
+
+async def read_contacts(office: Office, case: Case, *, by: Actor, now: datetime) -> list[ReporterContact]:
+    """The contacts of a case's reporters, for a call back. Every look is an event. Raises NotAllowed, NotFound."""
+    calling = msgspec.structs.replace(by, roles=tuple(role for role in by.roles if role in CALLERS))
+    if not calling.roles:
+        raise NotAllowed(
+            "只有坐席、派遣员、核查员和值班长可以查看报告人的联系方式。",
+            "Only the desks that ring back may read a reporter's contact.",
+        )
+    demand(office.city.policy.roles, calling, "sighting:read", Object(regions=case.regions))
+    async with office.begin() as tx:
+        contacts = await _contacts_of(tx, office, case)
+        looks = [_look("sighting.contact_read", case, one.sighting_id, by, now) for one in contacts]
+        if looks:
+            await log.append(tx, office.city_id, looks, now=now)
+    return contacts
+
+
+async def _contacts_of(tx: AsyncConnection, office: Office, case: Case) -> list[ReporterContact]:
+    contacts, links = db.sighting_contacts, db.case_sightings
+    columns = [contacts.c[name] for name in ReporterContact.__struct_fields__]
+    query = (
+        select(*columns)
+        .join(links, (links.c.city_id == contacts.c.city_id) & (links.c.sighting_id == contacts.c.sighting_id))
+        .where(links.c.city_id == office.city_id, links.c.case_id == case.id, links.c.left_at.is_(None))
+        .order_by(links.c.joined_at)
+    )
+    return [ReporterContact(**row._mapping) for row in await tx.execute(query)]
+
+
+async def open_photo(office: Office, case: Case, photo_id: UUID, *, by: Actor, now: datetime) -> tuple[str, str]:
+    """(key in the store, media type) of a photo of this case. Every look is an event. Raises NotFound, NotAllowed."""
+    demand(office.city.policy.roles, by, "sighting:read")
+    async with office.begin() as tx:
+        sighting_id, key, media_type = await store_key(tx, office, photo_id)
+        offers = await find.offers_of(tx, office, case.id)
+        mine = {one.id for one in await _sightings(tx, office, case) if _may_read(office, by, case, offers, one)}
+        if sighting_id not in mine:
+            raise NotFound("没有这张照片。", "There is no such photo.")
+        await log.append(tx, office.city_id, [_look("sighting.photo_read", case, sighting_id, by, now)], now=now)
+    return key, media_type
+
+
+def _look(kind: str, case: Case, sighting_id: UUID, by: Actor, now: datetime) -> log.Entry:
+    return log.Entry(
+        kind=kind,
+        actor=by,
+        occurred_at=now,
+        regions=case.regions,
+        teams=[by.team_id] if by.team_id else [],
+        case_id=case.id,
+        data={"sighting_id": sighting_id},
+    )
