@@ -23,7 +23,9 @@ app = App(name="city", help="城市数据：导入路网与辖区，载入数据
 
 STAGES = {
     "read": "读取路网 Reading the roads",
-    "build": "生成路网图 Building the graph",
+    "cut": "切分路段 Cutting at junctions",
+    "connect": "连通性 Finding what is reachable",
+    "weigh": "行驶时间 Times by mode",
     "write": "写入 Writing",
     "regions": "辖区 Regions",
     "teams": "演示队伍 Demonstration teams",
@@ -55,7 +57,12 @@ def import_(
     """
     folder = out or Path("cities") / code
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -81,6 +88,8 @@ def _table(report: CityReport) -> Table:
     for reason, count in roads.dropped.most_common():
         table.add_row(f"未采用 Left out: {reason}", f"{count:,} ways")
     for mode, metres in roads.lost_m.items():
+        if not metres:
+            continue
         table.add_row(f"不连通 Unreachable: {mode}", f"{metres / 1000:,.1f} km, {roads.lost_segments[mode]:,} segments")
     if roads.bad_maxspeed or roads.missing_nodes or roads.restrictions_ignored:
         oddities = f"{roads.bad_maxspeed} maxspeed, {roads.missing_nodes} nodes, {roads.restrictions_ignored} turn restrictions"
