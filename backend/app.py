@@ -18,15 +18,17 @@ from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.enums import ScopeType
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import metrics
 from backend.access.actor import Actor
+from backend.api_document import Refusals
 from backend.city import City, open_city
 from backend.db import make_engine
 from backend.dispatch import board
@@ -50,7 +52,7 @@ from ops.console.cases import Cases, case_photo
 from ops.console.city import CityNow
 from ops.health import health, prometheus
 
-ROUTES = [
+ROUTES: list[Any] = [
     *(Reports, Officer, Offers, OnTheSpot, SignInOut, feed_ticket, feed_socket),
     *(Cases, case_photo, Approvals, CityNow, Accounts, Keys, health, prometheus),
 ]
@@ -110,7 +112,8 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         "photos": parts.photos,
         "watch": parts.watch,
         "limiter": parts.limiter,
-        "settings": settings,
+        "allowed_origins": settings.allowed_origins,
+        "secret_key": settings.secret_key,
     }
     dependencies = {name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()}
     dependencies |= {"by": Provide(by), "now": Provide(now, sync_to_thread=False)}
@@ -123,6 +126,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
         openapi_config=_openapi(),
         logging_config=None,
+        plugins=[Refusals()],
         state=State({"parts": parts}),
     )
     # Outermost, since middleware of the framework is not asked for an address that it does not know.
@@ -164,7 +168,7 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
     """Every request has an id, in the log and in the answer; what is counted is the route, never the address asked."""
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         request_id = uuid4().hex[:16]
@@ -188,7 +192,7 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
     return middleware
 
 
-def _count(scope: Scope, status: int, took_s: float) -> None:
+def _count(scope: HTTPScope, status: int, took_s: float) -> None:
     route = scope.get("path_template") or "unknown"
     metrics.REQUESTS.labels(route, scope["method"], str(status)).inc()
     metrics.REQUEST_S.labels(route).observe(took_s)

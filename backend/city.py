@@ -56,10 +56,12 @@ class City:
         above = [up.code for code in codes if code in self.regions for up in self.regions.ancestors(code)]
         return list(dict.fromkeys([*codes, *above, self.id]))
 
-    def factors_at(self, moment: datetime) -> Factors:
-        """How much longer the roads take at this hour of this day."""
+    def factors_at(self, moment: datetime, weather: str = "clear") -> Factors:
+        """How much longer the roads take at this hour of this day, in this state of the weather (policy `[weather.speed]`)."""
         local = moment.astimezone(self.zone)
-        return factors(local.hour, day_off=local.weekday() >= 5)
+        hourly = factors(local.hour, day_off=local.weekday() >= 5)
+        slowed = self.policy.weather.speed.get(weather)
+        return hourly if slowed is None else hourly.slowed(slowed.as_tuple())
 
     def local_day(self, moment: datetime) -> int:
         """The day as people there count it: yyyymmdd."""

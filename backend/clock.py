@@ -60,8 +60,8 @@ class ScaledClock:
         return self.at(datetime.now(UTC))
 
     def at(self, real: datetime) -> datetime:
-        """The simulated moment for a moment of the machine's time."""
-        return self.start + (real - self.anchor) * self.rate
+        """The simulated moment for a moment of the machine's time; before the anchor it stands at the start."""
+        return self.start + max(real - self.anchor, timedelta(0)) * self.rate
 
     async def sleep_until(self, moment: datetime) -> None:
         """Waits until the simulated time has reached `moment`: a simulated hour at rate 60 takes a minute."""

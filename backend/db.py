@@ -628,6 +628,21 @@ facilities = Table(
     Index("ix_facilities_geog", "geog", postgresql_using="gist"),
 )
 
+weather = Table(
+    "weather",
+    metadata,
+    _city(),
+    _id(),
+    _at("set_at"),
+    _text("state"),
+    Column("feels_c", Double),
+    Column("warned", Boolean, nullable=False, server_default=text("false")),
+    _text("set_by"),
+    PrimaryKeyConstraint("city_id", "id"),
+    Index("ix_weather_city_id_set_at", "city_id", "set_at"),
+    comment="The weather as it was set, newest counts: roads are slower in it, and being outside is a danger.",
+)
+
 circle_alarms = Table(
     "circle_alarms",
     metadata,
@@ -648,6 +663,7 @@ def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float = 1
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,  # an error's message ends up in logs, and a parameter may be somebody's number
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
         connect_args={

@@ -115,7 +115,7 @@ async def since(tx: AsyncConnection, city_id: str, after: int, *, limit: int) ->
 async def of_case(tx: AsyncConnection, city_id: str, case_id: UUID) -> list[Event]:
     """Everything that happened to one case, oldest first."""
     query = select(*_COLUMNS).where(events.c.city_id == city_id, events.c.case_id == case_id)
-    return [Event(**row._mapping) for row in await tx.execute(query.order_by(events.c.case_version))]
+    return [Event(**row._mapping) for row in await tx.execute(query.order_by(events.c.seq))]
 
 
 async def everything(tx: AsyncConnection, city_id: str, *, page: int = 2000) -> AsyncIterator[Event]:

@@ -27,7 +27,7 @@ from backend.dispatch.change import Command
 from backend.dispatch.move import happened_at
 from backend.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Refused, TooMany, Unavailable
 from backend.office import Office
-from backend.wording import FieldFault, in_words
+from backend.wording import NOT_BLANK, FieldFault, in_words
 
 PROBLEM = "application/problem+json"
 _real = SystemClock()
@@ -50,7 +50,7 @@ class Empty(CommandBody, frozen=True):
 class WithReason(CommandBody, frozen=True):
     """A command that needs a reason."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=NOT_BLANK)]
 
 
 def command(name: str, about: UUID | None, body: CommandBody, by: Actor, now: datetime) -> Command:
@@ -167,7 +167,10 @@ def database_fault(request: AnyRequest, fault: SQLAlchemyError | PostgresError |
             Conflict("情况刚刚有变，请刷新后再试。", "Things have just changed: look again and retry.", code="changed"),
         )
     if _cannot_be_kept(fault):
-        zh, en = "内容中有无法保存的字符或数值。", "Something in the request is a character or number that cannot be kept."
+        zh, en = (
+            "内容中有无法保存的字符或数值。",
+            "Something in the request is a character or number that cannot be kept.",
+        )
         return refused(request, Invalid(zh, en, code="cannot_be_kept"))
     _log.error("database", error=type(fault).__name__, sqlstate=_sqlstate(fault))
     away = Unavailable(

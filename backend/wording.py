@@ -79,6 +79,8 @@ _ORDERS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _LENGTHS: Final[Mapping[str, tuple[str, str]]] = {"<=": ("最多", "at most"), ">=": ("至少", "at least")}
 LONGEST_ECHO: Final = 40
+NOT_BLANK: Final = r"\S"
+"""The pattern of a text that says something."""
 
 
 def in_words(message: str, field: str) -> FieldFault:
@@ -111,7 +113,7 @@ def _range(field: str, match: re.Match[str]) -> FieldFault:
 
 
 def _pattern(field: str, match: re.Match[str]) -> FieldFault:
-    if match[1] == r"\S":
+    if match[1].replace("\\\\", "\\") == NOT_BLANK:
         return FieldFault(field, "不能为空", "may not be empty")
     return FieldFault(field, "格式不对", "is not in the right form")
 

@@ -107,11 +107,18 @@ class Worker:
         done = 0
         together = search.method == "batch" or (search.method == "auto" and len(waiting) >= search.batch_when_waiting)
         if together and waiting:
-            command = _command("batch", now)
-            done += await searching.search_batch(self.office, self.watch.roster, waiting, command)
+            done += await self._search_together(waiting, now)
         for case_id in waiting:
             done += await self._try(case_id, self._search_one, now)
         return done
+
+    async def _search_together(self, waiting: list[UUID], now: datetime) -> int:
+        try:
+            return await searching.search_batch(self.office, self.watch.roster, waiting, _command("batch", now))
+        except Exception:  # noqa: BLE001 - the case at fault is found one by one, and the others go on
+            _log.exception("batch")
+            metrics.FAULTS.labels("batch").inc()
+            return 0
 
     async def _search_one(self, case_id: UUID, command: Command) -> bool:
         began = asyncio.get_running_loop().time()

@@ -104,7 +104,9 @@ class Officer(Controller):
     tags = ("队伍 Officer",)
 
     @get("/task", summary="本队当前任务 My team's task now")
-    async def task(self, by: NamedDependency[Actor], office: NamedDependency[Office], hub: NamedDependency[Hub]) -> Task:
+    async def task(
+        self, by: NamedDependency[Actor], office: NamedDependency[Office], hub: NamedDependency[Hub]
+    ) -> Task:
         """有派遣时附案卷；已接案时附时限。 With the offer its case, with the case its clocks."""
         team_id = my_team(by)
         demand(office.city.policy.roles, by, "offer:read", Object(teams=[team_id]))
@@ -119,7 +121,11 @@ class Officer(Controller):
 
     @post("/duty", summary="上岗/休整/下班 On duty, resting, off duty", status_code=200)
     async def set_duty(
-        self, data: JSONBody[Duty], by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
+        self,
+        data: JSONBody[Duty],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
     ) -> Presence:
         """手上有派遣或案卷时不能下班。 Not while the team holds an offer or a case."""
         team_id = my_team(by)

@@ -8,7 +8,7 @@ from litestar import Controller, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, JSONBody, MultipartBody
+from litestar.params import Body, FromPath, MultipartBody
 from msgspec import Struct
 
 from backend.access.actor import Actor
@@ -36,6 +36,10 @@ REPORT_EXAMPLE = Example(
         "description": "人民路地下通道口，老人躺在地上，衣着单薄",
         "contact": {"phone": "13800000000", "call_back": True},
     },
+)
+SIMILAR_EXAMPLE = Example(
+    summary="提交前询问 Asked before sending",
+    value={"report": {"channel": "web", "place": {"lon": 121.6147, "lat": 38.9140}}},
 )
 
 
@@ -86,7 +90,7 @@ class Reports(Controller):
     async def similar(
         self,
         request: AnyRequest,
-        data: JSONBody[SimilarTo],
+        data: Annotated[SimilarTo, Body(examples=[SIMILAR_EXAMPLE])],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],

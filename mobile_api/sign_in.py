@@ -1,10 +1,12 @@
 """Signing in and out, one's own sessions, and the ticket that opens the live feed."""
 
+import re
 import time
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, WebSocket, delete, get, post, websocket
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -17,12 +19,13 @@ from backend.access.sessions import Session
 from backend.access.tickets import Ticket
 from backend.clock import SystemClock
 from backend.live.feed import Feed, Line
-from backend.live.inbox import NOT_ALLOWED
+from backend.live.inbox import BAD_MESSAGE, NOT_ALLOWED
 from backend.office import Office
-from backend.settings import Settings
 from backend.web import AnyRequest, Limiter
 
 _real = SystemClock()
+AnySocket = WebSocket[Any, Any, State]
+NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,17 +103,20 @@ async def feed_ticket(by: NamedDependency[Actor], office: NamedDependency[Office
 
 @websocket("/api/feed")
 async def feed_socket(
-    socket: WebSocket,
+    socket: AnySocket,
     feed: NamedDependency[Feed],
-    settings: NamedDependency[Settings],
+    allowed_origins: NamedDependency[tuple[str, ...]],
     ticket: FromQuery[str] = "",
-    since: FromQuery[int | None] = None,
+    since: FromQuery[str] = "",
 ) -> None:
     """The live feed. Accepted first, so that a refusal reaches the client as a close code and not as a bare 403."""
     await socket.accept()
     origin = socket.headers.get("origin")
-    if origin is not None and not _same_site(socket, origin, settings):
+    if origin is not None and not _same_site(socket, origin, allowed_origins):
         await socket.close(NOT_ALLOWED.code, NOT_ALLOWED.reason)
+        return
+    if since and not NUMBER.fullmatch(since):
+        await socket.close(BAD_MESSAGE.code, BAD_MESSAGE.reason)
         return
 
     async def receive() -> str | bytes | None:
@@ -120,13 +126,14 @@ async def feed_socket(
             return None
         if message["type"] == "websocket.disconnect":
             return None
-        return message.get("text") or message.get("bytes") or ""
+        said: str | bytes | None = message.get("text") or message.get("bytes")  # type: ignore[assignment]
+        return said or ""
 
     line = Line(send=socket.send_text, receive=receive, close=lambda code, reason: socket.close(code, reason))
-    await feed.serve(line, ticket, now=_real.now(), since=since)
+    await feed.serve(line, ticket, now=_real.now(), since=int(since) if since else None)
 
 
-def _same_site(socket: WebSocket, origin: str, settings: Settings) -> bool:
+def _same_site(socket: AnySocket, origin: str, allowed: tuple[str, ...]) -> bool:
     """CORS does not cover sockets: only our own pages and the origins the installation names may open one."""
     host = socket.headers.get("host", "")
-    return origin in settings.allowed_origins or origin.partition("://")[2] == host
+    return origin in allowed or origin.partition("://")[2] == host

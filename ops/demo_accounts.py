@@ -91,17 +91,23 @@ async def make_demo_accounts(
     kept = {one.login: one for one in before.accounts}
     async with office.db.connect() as tx:
         teams = await list_teams(tx, office)
-        rows = await tx.execute(select(db.accounts.c.login, db.accounts.c.id).where(db.accounts.c.city_id == office.city_id))
+        rows = await tx.execute(
+            select(db.accounts.c.login, db.accounts.c.id).where(db.accounts.c.city_id == office.city_id)
+        )
         there = {row.login: row.id for row in rows}
     made: list[DemoAccount] = []
     for login, name, role in PEOPLE:
-        made.append(await _one(office, kept, there, DemoAccount(login=login, password="", name=name, role=role), None, now))
+        made.append(
+            await _one(office, kept, there, DemoAccount(login=login, password="", name=name, role=role), None, now)
+        )
     for team in teams:
         wanted = DemoAccount(login=team.code.lower(), password="", name=team.name, role="officer", team=team.code)
         made.append(await _one(office, kept, there, wanted, team.id, now))
     after = msgspec.structs.replace(before, accounts=made)
     if secret_key is not None and after.partner_key is None:
-        key = await keys.create(office, NewKey(partner=PARTNER, regions=[office.city_id]), secret_key=secret_key, by=SYSTEM, now=now)
+        key = await keys.create(
+            office, NewKey(partner=PARTNER, regions=[office.city_id]), secret_key=secret_key, by=SYSTEM, now=now
+        )
         after = msgspec.structs.replace(after, partner_key=key.plain, webhook_secret=key.webhook_secret)
     if after != before:
         _keep(file, after)

@@ -11,9 +11,9 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 import msgspec
+import shapely
 from geoalchemy2.shape import from_shape
 from msgspec import Struct
-from shapely.geometry import MultiPolygon
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,7 +48,9 @@ class Loaded(Struct, frozen=True):
             f"辖区 Regions {self.regions}，巡查队 teams {self.teams}，班次 shifts {self.shifts}，"
             f"救助机构 facilities {self.facilities}"
         )
-        return f"{text}\n演示账号 Demonstration accounts {self.accounts}: {self.accounts_file}" if self.accounts else text
+        return (
+            f"{text}\n演示账号 Demonstration accounts {self.accounts}: {self.accounts_file}" if self.accounts else text
+        )
 
 
 async def load_city(
@@ -95,7 +97,10 @@ def _checked(file: Path, number: int, row: dict[str, str], city: City) -> Team:
         raise _bad_line(file, number, f"没有辖区 {strange}", f"there is no region {strange}")
     if team.shift_pattern not in SHIFTS:
         raise _bad_line(
-            file, number, f"班次 {team.shift_pattern} 应为 {'、'.join(SHIFTS)}", f"shift_pattern is one of {', '.join(SHIFTS)}"
+            file,
+            number,
+            f"班次 {team.shift_pattern} 应为 {'、'.join(SHIFTS)}",
+            f"shift_pattern is one of {', '.join(SHIFTS)}",
         )
     return team
 
@@ -149,8 +154,9 @@ def _bad_line(file: Path, number: int, zh: str, en: str) -> Invalid:
 
 async def _put_regions(tx: AsyncConnection, office: Office) -> None:
     for region in office.city.regions:
-        shape = region.geometry if isinstance(region.geometry, MultiPolygon) else MultiPolygon([region.geometry])
-        values = {"name": region.name, "level": region.level.name.lower(), "parent": region.parent}
+        parts = shapely.get_parts(region.geometry)
+        shape = shapely.MultiPolygon(list(parts))
+        values: dict[str, Any] = {"name": region.name, "level": region.level.name.lower(), "parent": region.parent}
         values["geom"] = from_shape(shape, srid=4326)
         written = insert(db.regions).values(city_id=office.city_id, code=region.code, **values)
         await tx.execute(written.on_conflict_do_update(index_elements=["city_id", "code"], set_=values))

@@ -1,16 +1,31 @@
 """What a reporter may ask: how far their report has come, and whether it is about somebody known. No personal data."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
+import msgspec
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Text, cast, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
+from backend.access.permissions import Object, allowed
 from backend.dispatch.filing import near_cases
 from backend.errors import NotFound
+from backend.geo.cells import cell_of, centre
+from backend.geo.place import LonLat
 from backend.intake import duplicates
 from backend.intake.report import Prepared
 from backend.office import Office
+
+MOST_SHOWN = 5
+ASKING_RES = 10
+"""The public asks by H3 cells of this resolution, about 130 m across."""
+ASKING_ACCURACY_M = 70.0
+DISTANCES_M = (100, 200, 500, 1000, 2000, 3000)
+MINUTES = 15
+NOT_FOR_THE_PUBLIC = frozenset({"abuse", "trafficking", "domestic_violence"})
 
 # A stage as the public reads it: no team, no person, no outcome of a single life.
 PUBLIC_WORDS: dict[str, tuple[str, str, str]] = {
@@ -41,7 +56,7 @@ class ReportStatus(Struct, frozen=True, kw_only=True):
 
 
 class Similar(Struct, frozen=True, kw_only=True):
-    """A known case that a report may be about, as the public may see it: about where, how long ago, how likely."""
+    """A known case that a report may be about: how far and how long ago, how likely (0-1). Rough for the public."""
 
     distance_m: int
     minutes_ago: int
@@ -87,22 +102,65 @@ def _refusal(office: Office, outcome: str | None) -> tuple[str, str] | None:
 
 
 async def similar_cases(office: Office, report: Prepared) -> list[Similar]:
-    """Known cases that a report may be about, likeliest first; shown before it is sent."""
+    """Known cases that a report may be about, likeliest first; shown before it is sent.
+
+    Whoever may read the sightings of the place learns how far and why. Anybody else asks about a patch of ground and not
+    about a person: neither where somebody sleeps nor how they look can be found out by asking again and again.
+    """
+    what = Object(regions=report.sighting.regions)
+    if allowed(office.city.policy.roles, report.by, "sighting:read", what):
+        return [_exactly(match, case) for match, case in await _alike(office, report)]
+    found = await _alike(office, _blurred(report))
+    async with office.db.connect() as tx:
+        untold = await _not_for_the_public(tx, office, [UUID(match.case_id) for match, _ in found])
+    return [_roughly(match, case) for match, case in found if UUID(match.case_id) not in untold]
+
+
+async def _alike(office: Office, report: Prepared) -> list[tuple[duplicates.Match, duplicates.Candidate]]:
     async with office.db.connect() as tx:
         candidates = (await near_cases(tx, office, [report]))[0]
-    matches = duplicates.rank(report.for_duplicates(), candidates, office.city.policy)
     known = {candidate.case_id: candidate for candidate in candidates}
-    return [_public(match, known[match.case_id]) for match in matches[:5]]
+    matches = duplicates.rank(report.for_duplicates(), candidates, office.city.policy)
+    return [(match, known[match.case_id]) for match in matches[:MOST_SHOWN]]
 
 
-def _public(match: duplicates.Match, candidate: duplicates.Candidate) -> Similar:
+def _blurred(report: Prepared) -> Prepared:
+    """The same question asked from the middle of its cell (about 130 m across), without looks and words."""
+    middle = centre(cell_of(LonLat(report.sighting.lon, report.sighting.lat), ASKING_RES))
+    asked = msgspec.structs.replace(
+        report.sighting, lon=middle.lon, lat=middle.lat, accuracy_m=ASKING_ACCURACY_M, looks={}, description=None
+    )
+    return msgspec.structs.replace(report, sighting=asked)
+
+
+async def _not_for_the_public(tx: AsyncConnection, office: Office, case_ids: Sequence[UUID]) -> set[UUID]:
+    """The cases of people whom somebody may be looking for: that they were seen here is nobody's business."""
+    c = db.cases.c
+    hidden = c.dangers.bool_op("&&")(cast(sorted(NOT_FOR_THE_PUBLIC), ARRAY(Text)))
+    query = select(c.id).where(c.city_id == office.city_id, c.id.in_(case_ids), hidden)
+    return set((await tx.execute(query)).scalars())
+
+
+def _exactly(match: duplicates.Match, candidate: duplicates.Candidate) -> Similar:
     return Similar(
-        # Rounded: the public learns that somebody is known near here, not exactly where they sleep.
         distance_m=int(round(match.distance_m, -1)),
         minutes_ago=int(match.elapsed_s // 60),
         people_count=candidate.people_count,
         score=match.score,
         reasons_zh=[reason.zh for reason in match.reasons],
         reasons_en=[reason.en for reason in match.reasons],
+        state=PUBLIC_WORDS[candidate.stage][0],
+    )
+
+
+def _roughly(match: duplicates.Match, candidate: duplicates.Candidate) -> Similar:
+    within_m = next((step for step in DISTANCES_M if match.distance_m <= step), DISTANCES_M[-1])
+    return Similar(
+        distance_m=within_m,
+        minutes_ago=int(match.elapsed_s // 60) // MINUTES * MINUTES,
+        people_count=candidate.people_count,
+        score=round(match.score, 1),
+        reasons_zh=[f"约 {within_m} 米以内"],
+        reasons_en=[f"within about {within_m} m"],
         state=PUBLIC_WORDS[candidate.stage][0],
     )

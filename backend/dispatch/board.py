@@ -99,7 +99,9 @@ async def snapshot(tx: AsyncConnection, office: Office, by: Actor, now: datetime
     shown = and_(db.cases.c.city_id == office.city_id, visible(office, by), recent)
     ids = select(db.cases.c.id).where(shown)
     cases = await find.fetch(tx, Case, find.rows_of(Case, office, visible(office, by), recent))
-    live = find.rows_of(Offer, office, db.offers.c.state == "offered", db.offers.c.case_id.in_(ids))
+    # Only for those who will also be told how the offer ends (I10).
+    told = ids.where(visible(office, by, "offer:read"))
+    live = find.rows_of(Offer, office, db.offers.c.state == "offered", db.offers.c.case_id.in_(told))
     running = find.rows_of(ClockRow, office, db.clocks.c.ended_at.is_(None), db.clocks.c.case_id.in_(ids))
     return {
         "cases": [msgspec.to_builtins(case) for case in cases],

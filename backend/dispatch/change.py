@@ -147,7 +147,7 @@ def _answer(seq: int, changes: Sequence[Change]) -> Answer:
         version=case.version if case else None,
         offer_id=offer.id if offer else None,
         approval_id=next((row.id for row in rows if isinstance(row, Approval)), None),
-        revisit_due_at=next((row.due_at for row in rows if isinstance(row, Revisit)), None),
+        revisit_due_at=next((row.due_at for row in rows if isinstance(row, Revisit) and row.state == "due"), None),
         warnings=[w for change in changes for w in change.facts.get("warnings", ())],
     )
 

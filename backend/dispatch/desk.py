@@ -246,6 +246,7 @@ async def unjoin_case(office: Office, case_id: UUID, command: Command) -> Answer
             return earlier
         await find.lock_intake(tx, office)
         seen = await find.get_case(tx, office, case_id)
+        command.demand(office, "case:split", seen.as_object())
         if seen.joined_into is None:
             raise Conflict("该案卷没有并入其他案卷。", "The case is not joined into another.", code="wrong_stage")
         held = await find.lock_cases(tx, office, [case_id, seen.joined_into])
@@ -260,8 +261,15 @@ async def unjoin_case(office: Office, case_id: UUID, command: Command) -> Answer
                 "Its sightings have gone on to a third case: undo that join first.",
                 code="joined_on",
             )
-        changes = {"joined_into": None, "sighting_count": len(back)}
-        rows = move(case, "unjoin", clocks, at=command.now, policy=office.city.policy, **changes)
+        rows = move(
+            case,
+            "unjoin",
+            clocks,
+            at=command.now,
+            policy=office.city.policy,
+            joined_into=None,
+            sighting_count=len(back),
+        )
         rows += [(link, msgspec.structs.replace(link, left_at=command.now)) for link in back]
         rows += await _arrivals(tx, office, back, case.id, command)
         rows += await _suggested(tx, office, case.id, other.id, "open")

@@ -20,6 +20,7 @@ from backend.dispatch.move import Rows, case_of, move, touched
 from backend.dispatch.records import Case, ClockRow, Revisit
 from backend.ids import new_id
 from backend.office import Office
+from backend.policy import Escalation
 
 
 async def due_clocks(tx: AsyncConnection, office: Office, now: datetime, *, limit: int = 200) -> list[tuple[UUID, str]]:
@@ -40,13 +41,21 @@ async def fire_clock(office: Office, case_id: UUID, kind: str, command: Command)
         if row is None or row.fires_at is None or row.fires_at > command.now:
             return False
         clock = clocks.miss(timekeeping.of_row(row), now=command.now)
-        told = clocks.told(clock, policy.escalation, command.now)
+        told = _heard(clocks.told(clock, policy.escalation, command.now), clock, case, policy.escalation)
         clock = clocks.escalated(clock, clock.level + len(told))
         after = timekeeping.to_row(clock, case_id, policy, command.now)
         facts = {"kind": kind, "due_at": clock.due_at, "told": list(told), "level": clock.level}
         change = Change(kind=_kind(row, clock), rows=[(case, touched(case)), (row, after)], facts=facts)
         await record(tx, office, command, change)
         return True
+
+
+def _heard(told: tuple[str, ...], clock: Clock, case: Case, escalation: Escalation) -> tuple[str, ...]:
+    """Who is told; where no team has the case the next of the chain hears in its place, at once."""
+    reached = clock.level + len(told)
+    if told[-1:] == ("team",) and case.team_id is None:
+        return (*told, *escalation.chain[reached : reached + 1])
+    return told
 
 
 def _kind(before: ClockRow, after: Clock) -> str:
@@ -72,7 +81,7 @@ async def due_revisits(tx: AsyncConnection, office: Office, now: datetime, *, li
 async def open_revisit(office: Office, revisit_id: UUID, command: Command) -> UUID | None:
     """Somebody stayed outside: a case of its own looks at them again, at the same place. None when it was done already.
 
-    While the earlier case is still open, the look is part of that and only marked as done.
+    While the earlier case is still open, the look is part of that and only marked as done; so it is where it was void.
     """
     async with office.begin() as tx:
         await find.lock_intake(tx, office)
@@ -81,7 +90,7 @@ async def open_revisit(office: Office, revisit_id: UUID, command: Command) -> UU
         revisit = await _revisit(tx, office, revisit_id)
         if revisit.state != "due" or revisit.due_at > command.now:
             return None
-        if earlier.stage in OPEN_STAGES:
+        if earlier.stage in OPEN_STAGES or earlier.stage == "voided":
             done = msgspec.structs.replace(revisit, state="done")
             rows: Rows = [(earlier, touched(earlier)), (revisit, done)]
             await record(tx, office, command, Change(kind="revisit.done", rows=rows))

@@ -1,5 +1,6 @@
 """What a team does outdoors: arrive, and handle 处置 under the rules of protection. Also done offline and sent later."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -104,7 +105,7 @@ async def handle(office: Office, case_id: UUID, handling: Handling, command: Com
             handled_by_team=case.team_id,
         )
         rows += await _visited(tx, office, case, handling, after, command)
-        rows += _revisits(case, after)
+        rows += await _revisits(tx, office, case, after)
         change = Change(kind="case.handled", rows=rows, facts=_told(handling, after))
         return await record(tx, office, command, change)
 
@@ -126,12 +127,17 @@ async def _visited(
     return [(visit, done)]
 
 
-def _revisits(case: Case, after: list[Consequence]) -> Rows:
+async def _revisits(tx: AsyncConnection, office: Office, case: Case, after: list[Consequence]) -> Rows:
+    """The looks that follow; those that an earlier visit, sent back since, had planned are settled by this one."""
+    planned = await find.due_revisits_of(tx, office, case.id)
     return [
-        (None, Revisit(id=new_id(), case_id=case.id, due_at=one.due_at, reason=one.code))
-        for one in after
-        if one.code == "revisit" and one.due_at is not None
+        *((None, _look(case, one.due_at)) for one in after if one.code == "revisit" and one.due_at is not None),
+        *((one, msgspec.structs.replace(one, state="done")) for one in planned),
     ]
+
+
+def _look(case: Case, due_at: datetime) -> Revisit:
+    return Revisit(id=new_id(), case_id=case.id, due_at=due_at, reason="revisit")
 
 
 def _told(handling: Handling, after: list[Consequence]) -> dict[str, Any]:

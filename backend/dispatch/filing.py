@@ -81,13 +81,30 @@ async def file_reports(office: Office, reports: Sequence[Prepared]) -> list[Rece
 
     Raises Conflict `id_reused` when an id stands for another report: then nothing of this call is filed.
     """
+    once = _each_once(reports)
     async with office.begin() as tx:
         await find.lock_intake(tx, office)
-        known = await _receipts_of(tx, office, reports)
-        fresh = list({r.sighting.id: r for r in reports if r.sighting.id not in known}.values())
+        known = await _receipts_of(tx, office, once)
+        fresh = [report for report in once if report.sighting.id not in known]
         if fresh:
             known |= await _file(tx, office, fresh)
     return [known[report.sighting.id] for report in reports]
+
+
+def _each_once(reports: Sequence[Prepared]) -> list[Prepared]:
+    """The first of each id. Raises Conflict `id_reused` when another report stands under the same id."""
+    first: dict[UUID, Prepared] = {}
+    for report in reports:
+        kept = first.setdefault(report.sighting.id, report)
+        if not _same(msgspec.structs.asdict(kept.sighting), report.sighting):
+            raise _reused(report.sighting.id)
+    return list(first.values())
+
+
+def _reused(id_: UUID) -> Conflict:
+    return Conflict(
+        "这个编号已用于另一条线索。", "This id already stands for another sighting.", code="id_reused", id=id_
+    )
 
 
 async def _file(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> dict[UUID, Receipt]:
@@ -377,12 +394,7 @@ async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Pr
     found: dict[UUID, Receipt] = {}
     for row in await tx.execute(query):
         if not _same(row._asdict(), sent[row.id]):
-            raise Conflict(
-                "这个编号已用于另一条线索。",
-                "This id already stands for another sighting.",
-                code="id_reused",
-                id=row.id,
-            )
+            raise _reused(row.id)
         found[row.id] = Receipt(
             sighting_id=row.id,
             receipt=row.receipt,
@@ -398,10 +410,15 @@ async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Pr
 
 
 def _same(kept: Mapping[str, Any], sent: Sighting) -> bool:
-    """Whether it is the same report again: its place and sender; times and words may have been completed since."""
-    return (kept["lon"], kept["lat"], kept["channel"]) == (sent.lon, sent.lat, sent.channel) and (
-        kept["reporter"] == sent.reporter
-    )
+    """Whether it is the same report again: who, where, how many and in which words. Its times follow from when it came."""
+    said = ("lon", "lat", "channel", "reporter", "people_count", "description", "address")
+    same_words = all(kept[name] == getattr(sent, name) for name in said)
+    return same_words and _as_kept(kept["looks"]) == _as_kept(sent.looks)
+
+
+def _as_kept(looks: dict[str, Any]) -> dict[str, Any]:
+    """Looks as they come back from the database: JSON knows no tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in looks.items()}
 
 
 class Filing:
@@ -430,7 +447,7 @@ class Filing:
             try:
                 receipts = await file_reports(self.office, [report for report, _ in batch])
                 outcomes: list[Receipt | BaseException] = list(receipts)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whoever is at fault learns it alone, below
                 outcomes = [await self._alone(report) for report, _ in batch]
             for (_, done), outcome in zip(batch, outcomes, strict=True):
                 _settle(done, outcome)
@@ -438,7 +455,7 @@ class Filing:
     async def _alone(self, report: Prepared) -> Receipt | BaseException:
         try:
             return (await file_reports(self.office, [report]))[0]
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - handed to the one who waits for it
             return fault
 
 

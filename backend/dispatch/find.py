@@ -15,6 +15,7 @@ from backend.dispatch.records import (
     HandlingRow,
     Link,
     Offer,
+    Revisit,
     Row,
     Suggestion,
 )
@@ -137,6 +138,12 @@ async def suggestions_of(tx: AsyncConnection, office: Office, case_id: UUID) -> 
     """What may be the same as this case, likeliest first."""
     mine = (db.suggestions.c.case_id == case_id) | (db.suggestions.c.other_case_id == case_id)
     return await fetch(tx, Suggestion, rows_of(Suggestion, office, mine).order_by(db.suggestions.c.score.desc()))
+
+
+async def due_revisits_of(tx: AsyncConnection, office: Office, case_id: UUID) -> list[Revisit]:
+    """The looks that are still to come for a case."""
+    r = db.revisits.c
+    return await fetch(tx, Revisit, rows_of(Revisit, office, r.case_id == case_id, r.state == "due"))
 
 
 async def get_approval(tx: AsyncConnection, office: Office, approval_id: UUID) -> Approval:

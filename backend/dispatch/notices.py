@@ -4,6 +4,7 @@ Messages carry codes and numbers, no personal data. Whether a message is still w
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.dispatch.lifecycle import STAGE_NAMES
-from backend.dispatch.records import Offer
+from backend.dispatch.records import Case, Offer
 from backend.notify.outbox import enqueue
 from backend.office import Office
 
@@ -35,6 +36,9 @@ TOLD_TO_PARTNERS = frozenset(
         "case.suspended",
         "case.resumed",
         "case.voided",
+        "case.withdrawn",
+        "case.returned",
+        "case.unjoined",
     }
 )
 
@@ -44,6 +48,7 @@ async def enqueue_notices(tx: AsyncConnection, office: Office, command: "Command
     for change in changes:
         if change.kind in ("offer.made", "offer.withdrawn"):
             await _to_team(tx, office, command, change)
+        await _to_team_with_the_case(tx, office, command, change)
         if change.facts.get("alarm") or change.kind in ("clock.missed", "clock.escalated"):
             await _to_desk(tx, office, command, change)
     await _to_partners(tx, office, command, [change for change in changes if change.kind in TOLD_TO_PARTNERS])
@@ -59,6 +64,21 @@ async def _to_team(tx: AsyncConnection, office: Office, command: "Command", chan
     # Named by its offer it is sent only while that offer is live (I4); that one was withdrawn is told in any case.
     live = offer.id if change.kind == "offer.made" else None
     await enqueue(tx, office, "push", f"team:{offer.team_id}", message, case_id=case.id, offer_id=live, now=command.now)
+
+
+async def _to_team_with_the_case(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
+    """A team that somebody else sends is told, and one that loses its case in whatever way but by handling it."""
+    before, after = next(((b, a) for b, a in change.rows if isinstance(a, Case)), (None, None))
+    if not isinstance(before, Case) or after is None or before.team_id == after.team_id:
+        return
+    about: dict[str, Any] = {"number": after.number, "case_id": after.id}
+    if after.team_id is not None and change.kind == "case.assigned":
+        message = {"kind": "case.assigned", "priority": after.priority, **about}
+        to = f"team:{after.team_id}"
+        await enqueue(tx, office, "push", to, message, case_id=after.id, only_while="case_is_open", now=command.now)
+    if before.team_id is not None and change.kind != "case.handled":
+        message = {"kind": "case.taken_off", "because": change.kind, **about}
+        await enqueue(tx, office, "push", f"team:{before.team_id}", message, case_id=after.id, now=command.now)
 
 
 async def _to_desk(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
@@ -84,8 +104,10 @@ async def _to_partners(tx: AsyncConnection, office: Office, command: "Command", 
     cases = {case.id: (change, case) for change in changes if (case := change.case()) is not None}
     if not cases:
         return
-    for case_id, sighting_id, key_id in await _partners_of(tx, office, list(cases)):
+    for case_id, sighting_id, key_id, left_at in await _partners_of(tx, office, list(cases)):
         change, case = cases[case_id]
+        if left_at is not None and (change.kind, left_at) != ("case.joined", command.now):
+            continue  # it is in another case by now, and hears of that one
         zh, en = STAGE_NAMES[case.stage]
         message = {
             "kind": change.kind,
@@ -100,11 +122,13 @@ async def _to_partners(tx: AsyncConnection, office: Office, command: "Command", 
         await enqueue(tx, office, "webhook", str(key_id), message, case_id=case_id, now=command.now)
 
 
-async def _partners_of(tx: AsyncConnection, office: Office, case_ids: list[UUID]) -> list[tuple[UUID, UUID, UUID]]:
-    """(case, sighting, key) where a partner's key has an address to be told at."""
+async def _partners_of(
+    tx: AsyncConnection, office: Office, case_ids: list[UUID]
+) -> list[tuple[UUID, UUID, UUID, datetime | None]]:
+    """(case, sighting, key, when it left the case) where a partner's key has an address to be told at."""
     links, s, keys = db.case_sightings, db.sightings, db.api_keys
     query = (
-        select(links.c.case_id, s.c.id, keys.c.id)
+        select(links.c.case_id, s.c.id, keys.c.id, links.c.left_at)
         .join(s, (s.c.city_id == links.c.city_id) & (s.c.id == links.c.sighting_id))
         .join(keys, (keys.c.city_id == s.c.city_id) & (s.c.reporter == "partner:" + keys.c.partner))
         .where(
@@ -116,4 +140,4 @@ async def _partners_of(tx: AsyncConnection, office: Office, case_ids: list[UUID]
         )
         .distinct()
     )
-    return [(row[0], row[1], row[2]) for row in await tx.execute(query)]
+    return [(row[0], row[1], row[2], row[3]) for row in await tx.execute(query)]

@@ -1,4 +1,4 @@
-"""The three ways a team moves, and how fast: classes of road, speeds, delays, and how hour and weather change them.
+"""The three ways a team moves, and how fast: classes of road, speeds, delays, and how the hour changes them.
 
 All figures are starting values: the extract holds no measured speeds. `SPEED_KMH` are moving speeds without stops; what is lost at signals
 and junctions is in `SIGNAL_S`, `JUNCTION_S` and `GIVE_WAY_S` (seconds per arc that ends there). A city calibrates them by comparing recorded
@@ -109,34 +109,6 @@ _WEEKEND_CAR: Final = (
 )
 
 
-class Weather(StrEnum):
-    """What slows movement; the worst of those in force is taken per mode."""
-
-    CLEAR = "clear"
-    RAIN = "rain"
-    HEAVY_RAIN = "heavy_rain"
-    SNOW = "snow"
-    HEAVY_SNOW = "heavy_snow"
-    ICE = "ice"
-    FOG = "fog"
-    GALE = "gale"
-    HEAT = "heat"
-
-
-WEATHER_FACTOR: Final[Mapping[Weather, tuple[float, float, float]]] = {
-    Weather.CLEAR: (1.0, 1.0, 1.0),
-    Weather.RAIN: (1.1, 1.15, 1.05),
-    Weather.HEAVY_RAIN: (1.3, 1.5, 1.2),
-    Weather.SNOW: (1.3, 1.6, 1.2),
-    Weather.HEAVY_SNOW: (1.7, 2.5, 1.5),
-    Weather.ICE: (1.6, 2.5, 1.5),
-    Weather.FOG: (1.25, 1.1, 1.0),
-    Weather.GALE: (1.1, 1.5, 1.2),
-    Weather.HEAT: (1.0, 1.05, 1.15),
-}
-"""Time multiplier by car, e-bike, foot."""
-
-
 class Factors(msgspec.Struct, frozen=True):
     """Time multipliers per mode: 1.0 is the graph's own time, 1.5 takes half as long again."""
 
@@ -147,6 +119,10 @@ class Factors(msgspec.Struct, frozen=True):
     def of(self, mode: Mode) -> float:
         return self.as_tuple()[mode.layer]
 
+    def slowed(self, share: tuple[float, float, float]) -> "Factors":
+        """The multipliers when each mode has only this share of its speed (car, e-bike, foot; 0 < share ≤ 1)."""
+        return Factors(self.car / share[0], self.ebike / share[1], self.foot / share[2])
+
     def as_tuple(self) -> tuple[float, float, float]:
         return (self.car, self.ebike, self.foot)
 
@@ -154,8 +130,6 @@ class Factors(msgspec.Struct, frozen=True):
 NO_FACTORS: Final = Factors()
 
 
-def factors(hour: int, *, day_off: bool = False, weather: tuple[Weather, ...] = ()) -> Factors:
-    """The multipliers for an hour of the local day (0-23), a working day or a day off, and the weather in force."""
-    car = (_WEEKEND_CAR if day_off else _HOURLY_CAR)[hour]
-    worst = [max((WEATHER_FACTOR[one][layer] for one in weather), default=1.0) for layer in range(3)]
-    return Factors(car=car * worst[0], ebike=worst[1], foot=worst[2])
+def factors(hour: int, *, day_off: bool = False) -> Factors:
+    """The multipliers for an hour of the local day (0-23), on a working day or a day off, in clear weather."""
+    return Factors(car=(_WEEKEND_CAR if day_off else _HOURLY_CAR)[hour])

@@ -3,16 +3,20 @@
 A reporter fills in what they noticed and no more, so everything may be unknown. Triage and duplicates read it.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Sex = Literal["male", "female", "unknown"]
 AgeBand = Literal["infant", "child", "teen", "adult", "old", "unknown"]
 Posture = Literal["lying", "sitting", "standing", "walking", "unknown"]
 
 
-class Looks(Struct, frozen=True):
+Word = Annotated[str, Meta(max_length=40)]
+Words = Annotated[tuple[Word, ...], Meta(max_length=20)]
+
+
+class Looks(Struct, frozen=True, forbid_unknown_fields=True):
     """What was noticed of one person, or of the one who stands out among several.
 
     colours, belongings: short words as the reporter's form offers them ("red", "wheelchair", "dog").
@@ -22,9 +26,9 @@ class Looks(Struct, frozen=True):
     sex: Sex = "unknown"
     age_band: AgeBand = "unknown"
     posture: Posture = "unknown"
-    colours: tuple[str, ...] = ()
-    belongings: tuple[str, ...] = ()
-    moving_deg: float | None = None
+    colours: Words = ()
+    belongings: Words = ()
+    moving_deg: Annotated[float, Meta(ge=0, le=360)] | None = None
 
 
 YOUNG: frozenset[AgeBand] = frozenset({"infant", "child", "teen"})

@@ -7,8 +7,9 @@ import asyncio
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import photos, sightings
@@ -29,9 +30,12 @@ class KeptPhoto(Struct, frozen=True, kw_only=True):
 
 
 async def add_photo(office: Office, store: PhotoStore, receipt: str, content: bytes, *, now: datetime) -> KeptPhoto:
-    """Keep a photo for the sighting of this receipt. Raises Invalid for what is no photo or one too many."""
+    """Keep a photo for the sighting of this receipt; the same picture again is the one that is there already.
+
+    Raises Invalid for what is no photo or one too many, NotFound.
+    """
     async with office.db.connect() as tx:
-        sighting_id = await _with_room(tx, office, receipt)
+        await _sighting_of(tx, office, receipt)  # whoever guesses codes must not make us decode pictures
     photo = await asyncio.to_thread(prepare, content, office.city.policy)
     key = await asyncio.to_thread(store.put, photo.data)
     small = await asyncio.to_thread(store.put, photo.thumb)
@@ -43,47 +47,50 @@ async def add_photo(office: Office, store: PhotoStore, receipt: str, content: by
         bytes=len(photo.data),
     )
     async with office.db.begin() as tx:
-        await tx.execute(
-            insert(photos).values(
-                city_id=office.city_id,
-                id=kept.id,
-                sighting_id=sighting_id,
-                sha256=key,
-                thumbnail_sha256=small,
-                media_type=kept.media_type,
-                bytes=kept.bytes,
-                width_px=kept.width_px,
-                height_px=kept.height_px,
-                taken_in_at=now,
-            )
-        )
+        sighting_id = await _sighting_of(tx, office, receipt, lock=True)
+        already = await _photos_of(tx, office, sighting_id)
+        if key in already:
+            return already[key]
+        _demand_room(office, len(already))
+        row = {**msgspec.structs.asdict(kept), "sha256": key, "thumbnail_sha256": small, "taken_in_at": now}
+        await tx.execute(insert(photos).values(city_id=office.city_id, sighting_id=sighting_id, **row))
     return kept
 
 
-async def _with_room(tx: AsyncConnection, office: Office, receipt: str) -> UUID:
-    mine = (sightings.c.city_id == office.city_id) & (sightings.c.receipt == receipt)
-    sighting_id = (await tx.execute(select(sightings.c.id).where(mine))).scalar()
+async def _sighting_of(tx: AsyncConnection, office: Office, receipt: str, *, lock: bool = False) -> UUID:
+    """The sighting; with `lock` held until the commit, so that photos are counted one after the other."""
+    query = select(sightings.c.id).where(sightings.c.city_id == office.city_id, sightings.c.receipt == receipt)
+    sighting_id: UUID | None = (await tx.execute(query.with_for_update() if lock else query)).scalar()
     if sighting_id is None:
-        raise NotFound("没有这个回执码。", "There is no such receipt.")
-    count = select(func.count()).where(photos.c.city_id == office.city_id, photos.c.sighting_id == sighting_id)
-    if (await tx.execute(count)).scalar_one() >= office.city.policy.intake.max_photos:
-        most = office.city.policy.intake.max_photos
-        raise Invalid(f"每条线索最多 {most} 张照片。", f"At most {most} photos.", field="photo", code="too_many_photos")
+        raise NotFound(
+            "没有这个回执码，请核对后再试。", "There is no such receipt; please check it.", code="no_receipt"
+        )
     return sighting_id
 
 
-async def photo_keys(tx: AsyncConnection, office: Office, sighting_ids: list[UUID]) -> list[tuple[UUID, UUID, str]]:
-    """(sighting, photo, media type) of the sightings' photos, oldest first."""
-    p = photos.c
-    query = select(p.sighting_id, p.id, p.media_type).where(p.city_id == office.city_id, p.sighting_id.in_(sighting_ids))
-    return [(row[0], row[1], row[2]) for row in await tx.execute(query.order_by(p.taken_in_at))]
+async def _photos_of(tx: AsyncConnection, office: Office, sighting_id: UUID) -> dict[str, KeptPhoto]:
+    """The sighting's photos by their key in the store."""
+    columns = [photos.c[name] for name in KeptPhoto.__struct_fields__]
+    query = select(photos.c.sha256, *columns)
+    rows = await tx.execute(query.where(photos.c.city_id == office.city_id, photos.c.sighting_id == sighting_id))
+    return {key: KeptPhoto(**dict(zip(KeptPhoto.__struct_fields__, kept, strict=True))) for key, *kept in rows}
+
+
+def _demand_room(office: Office, already: int) -> None:
+    most = office.city.policy.intake.max_photos
+    if already >= most:
+        raise Invalid(
+            f"每条线索最多 {most} 张照片。", f"At most {most} photos a report.", field="photo", code="too_many_photos"
+        )
 
 
 async def store_key(tx: AsyncConnection, office: Office, photo_id: UUID) -> tuple[UUID, str, str]:
     """(sighting, key in the store, media type) of a photo. Raises NotFound."""
     p = photos.c
     row = (
-        await tx.execute(select(p.sighting_id, p.sha256, p.media_type).where(p.city_id == office.city_id, p.id == photo_id))
+        await tx.execute(
+            select(p.sighting_id, p.sha256, p.media_type).where(p.city_id == office.city_id, p.id == photo_id)
+        )
     ).first()
     if row is None:
         raise NotFound("没有这张照片。", "There is no such photo.")

@@ -167,7 +167,13 @@ def prepare(report: Report, city: City, by: Actor, now: datetime) -> Prepared:
         dangers=[*triage.dangers, *triage.suggested],
         warnings=warnings,
     )
-    return Prepared(sighting=sighting, triage=triage, contact=report.contact, recording_ref=report.recording_ref, by=by)
+    return Prepared(
+        sighting=sighting,
+        triage=triage,
+        contact=_usable(report.contact),
+        recording_ref=_words(report.recording_ref or ""),
+        by=by,
+    )
 
 
 def _demand_channel(channel: str, by: Actor) -> None:
@@ -197,6 +203,12 @@ def _moment(said: datetime | None, now: datetime) -> tuple[datetime, list[dict[s
         warning = {"code": "clock_ahead", "zh": "手机时钟偏快，按现在计。", "en": "The phone's clock is ahead; taken as now."}
         return now, [warning]
     return said, []
+
+
+def _usable(contact: Contact | None) -> Contact | None:
+    if contact is None:
+        return None
+    return Contact(phone=_words(contact.phone or ""), name=_words(contact.name or ""), call_back=contact.call_back)
 
 
 def _words(text: str) -> str | None:

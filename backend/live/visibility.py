@@ -17,6 +17,7 @@ ACTIONS = {
     "sighting": "sighting:read",
     "team": "team:read",
     "circle": "circle:read",
+    "weather": "circle:read",
     "account": "account:read",
     "session": "account:read",
     "key": "key:write",

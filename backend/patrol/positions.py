@@ -46,8 +46,8 @@ class TeamFix(Struct, frozen=True, kw_only=True):
 def judge(office: Office, team_id: UUID, fixes: Sequence[Fix], now: datetime) -> tuple[list[TeamFix], list[str]]:
     """The usable fixes, oldest first, and why others were not: one bad fix never costs the rest of the batch (I9)."""
     good: list[TeamFix] = []
-    refused: list[str] = []
-    for fix in sorted(fixes, key=lambda fix: fix.at):
+    refused = [f"{fix.at.isoformat()} 时间须带时区 The time needs its zone." for fix in fixes if fix.at.tzinfo is None]
+    for fix in sorted((fix for fix in fixes if fix.at.tzinfo is not None), key=lambda fix: fix.at):
         if fix.at > now + timedelta(seconds=AHEAD_S):
             refused.append(f"{fix.at.isoformat()} 手机时间超前 The phone's clock is ahead.")
         elif fix.at < now - OLDEST:

@@ -152,9 +152,10 @@ def _never_empty(p: Policy) -> Iterator[Fault]:
 def _weather(p: Policy) -> Iterator[Fault]:
     if p.weather.cold_at_c >= p.weather.heat_at_c:
         yield Fault(("weather", "cold_at_c"), "须低于 heat_at_c。", "must be under heat_at_c.")
-    if p.weather.factor.get("clear") != 1:
+    clear = p.weather.speed.get("clear")
+    if clear is None or clear.as_tuple() != (1, 1, 1):
         yield Fault(
-            ("weather", "factor", "clear"), "须为 1.0（晴天为基准）。", "must be 1.0: a clear day is the measure."
+            ("weather", "speed", "clear"), "须全部为 1.0（晴天为基准）。", "must be 1.0: a clear day is the measure."
         )
 
 

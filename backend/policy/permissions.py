@@ -70,6 +70,7 @@ ACTIONS: Final = frozenset(
         "account:read",
         "policy:read",
         "policy:write",
+        "weather:write",
         "facility:read",
         "facility:write",
         "referral:create",

@@ -152,12 +152,26 @@ class DangerRule(msgspec.Struct, frozen=True):
     skills: tuple[Text, ...]
 
 
+Speed = Annotated[float, Meta(gt=0, le=1)]
+
+
+class SpeedShare(msgspec.Struct, frozen=True):
+    """Share of the clear day's speed that each way of moving keeps, 0 to 1."""
+
+    car: Speed
+    ebike: Speed
+    foot: Speed
+
+    def as_tuple(self) -> tuple[float, float, float]:
+        return (self.car, self.ebike, self.foot)
+
+
 class Weather(msgspec.Struct, frozen=True):
     """Road speed by state of the weather (clear = 1), and the felt temperatures at which being outside is a danger."""
 
-    factor: dict[str, Annotated[float, Meta(gt=0, le=1)]]
-    cold_at_c: float
-    heat_at_c: float
+    speed: dict[str, SpeedShare]
+    cold_at_c: Annotated[float, Meta(ge=-60, le=60)]
+    heat_at_c: Annotated[float, Meta(ge=-60, le=60)]
 
 
 class Outcomes(msgspec.Struct, frozen=True):

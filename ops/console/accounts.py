@@ -14,7 +14,6 @@ from backend.access.keys import Key, Made, NewKey
 from backend.access.sessions import Session
 from backend.clock import SystemClock
 from backend.office import Office
-from backend.settings import Settings
 
 _real = SystemClock()
 
@@ -37,7 +36,9 @@ class Accounts(Controller):
         return await accounts.list_page(office, by=by, after=cursor, limit=max(1, min(limit, 200)))
 
     @post("/", summary="新建账号 Create an account")
-    async def create(self, data: JSONBody[NewAccount], by: NamedDependency[Actor], office: NamedDependency[Office]) -> Account:
+    async def create(
+        self, data: JSONBody[NewAccount], by: NamedDependency[Actor], office: NamedDependency[Office]
+    ) -> Account:
         """口令至少 10 位。 A password of ten characters at least."""
         return await accounts.create(office, data, by=by, now=_real.now())
 
@@ -90,10 +91,10 @@ class Keys(Controller):
         data: JSONBody[NewKey],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
-        settings: NamedDependency[Settings],
+        secret_key: NamedDependency[str],
     ) -> Made:
         """密钥只显示这一次。 Shown this once."""
-        return await keys.create(office, data, secret_key=settings.secret_key, by=by, now=_real.now())
+        return await keys.create(office, data, secret_key=secret_key, by=by, now=_real.now())
 
     @delete("/{key_id:uuid}", summary="停用密钥 Revoke a key", status_code=200)
     async def revoke(self, key_id: FromPath[UUID], by: NamedDependency[Actor], office: NamedDependency[Office]) -> Key:
@@ -102,7 +103,11 @@ class Keys(Controller):
 
     @post("/{key_id:uuid}/webhook", summary="设置回调地址 Set the webhook", status_code=200)
     async def set_webhook(
-        self, key_id: FromPath[UUID], data: JSONBody[Webhook], by: NamedDependency[Actor], office: NamedDependency[Office]
+        self,
+        key_id: FromPath[UUID],
+        data: JSONBody[Webhook],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
     ) -> Key:
         """状态变化会签名推送到此地址。 Status changes are sent there, signed."""
         return await keys.set_webhook(office, key_id, data.url, by=by, now=_real.now())

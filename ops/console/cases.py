@@ -287,7 +287,9 @@ class Cases(Controller):
         wanted = command("case.send_back", case_id, data, by, now)
         return await verification.send_back(office, case_id, data.reason, wanted)
 
-    @post("/{case_id:uuid}/ask", summary="申请挂账/延时/回退/作废 Ask to suspend, extend, return, void", status_code=200)
+    @post(
+        "/{case_id:uuid}/ask", summary="申请挂账/延时/回退/作废 Ask to suspend, extend, return, void", status_code=200
+    )
     async def ask(
         self,
         case_id: FromPath[UUID],
@@ -314,7 +316,7 @@ class Cases(Controller):
         return await approvals.resume_case(office, case_id, data.reason, wanted)
 
 
-@get("/api/cases/{case_id:uuid}/photos/{photo_id:uuid}", summary="查看照片 A photo", tags=["案卷 Cases"])
+@get("/api/cases/{case_id:uuid}/photos/{photo_id:uuid}", summary="查看照片 One photo", tags=["案卷 Cases"])
 async def case_photo(
     case_id: FromPath[UUID],
     photo_id: FromPath[UUID],

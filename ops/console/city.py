@@ -121,7 +121,9 @@ class CityNow(Controller):
         async with office.db.connect() as tx:
             picture = await watch.picture(tx, now)
         if picture is None:
-            raise Unavailable("尚未导入道路，无法计算救助圈。", "No roads are loaded, so there is no circle.", code="no_roads")
+            raise Unavailable(
+                "尚未导入道路，无法计算救助圈。", "No roads are loaded, so there is no circle.", code="no_roads"
+            )
         circle = picture.circle
         cells = [
             CircleCell(cell, round(s / 60, 1) if s < float("inf") else None, team, picture.weights.get(cell, 0.0))
@@ -149,7 +151,9 @@ class CityNow(Controller):
     async def facilities(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[dict[str, Any]]:
         """庇护场所只对本辖区有权查看的人员公开。 Shelter places are never public: only for their own region's staff."""
         f = db.facilities
-        columns = [f.c[n] for n in ("id", "code", "kind", "name", "address", "phone", "lon", "lat", "capacity", "takes")]
+        columns = [
+            f.c[n] for n in ("id", "code", "kind", "name", "address", "phone", "lon", "lat", "capacity", "takes")
+        ]
         query = select(*columns, f.c.hidden).where(f.c.city_id == office.city_id).order_by(f.c.code)
         async with office.db.connect() as tx:
             rows = (await tx.execute(query)).all()

@@ -27,8 +27,8 @@ class Crowd:
         self.people: list[Person] = [reporters, *people]
 
     async def begin(self, now: datetime) -> None:
-        """All sign in, one after the other."""
-        for person in self.people:
+        """All sign in, one after the other; the reporters last, so that there are teams when they report."""
+        for person in [*self.people[1:], self.people[0]]:
             await person.begin(now)
 
     async def end(self) -> None:
@@ -78,8 +78,14 @@ def crowd_of(
     beats = sorted({(report.lon, report.lat) for _, report in reports})
     world = World(chance, Street(chance, city.policy), city, [LonLat(*place) for place in beats], least_fix_s)
     reporters = Reporters(world, reports, accounts.of("operator"), line)
-    officers = [Officer(world, team, accounts.of_team(team.code), line) for team in read_teams(folder / "teams.csv", city)[:teams]]
-    desks: list[Person] = [Dispatcher(world, accounts.of("dispatcher"), line), Checker(world, accounts.of("checker"), line)]
+    officers = [
+        Officer(world, team, accounts.of_team(team.code), line)
+        for team in read_teams(folder / "teams.csv", city)[:teams]
+    ]
+    desks: list[Person] = [
+        Dispatcher(world, accounts.of("dispatcher"), line),
+        Checker(world, accounts.of("checker"), line),
+    ]
     return Crowd(world, reporters, [*officers, *desks])
 
 

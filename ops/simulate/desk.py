@@ -126,7 +126,8 @@ class Dispatcher(Desk):
                 continue  # the other way round: that one was opened later, and was looked at as its own
             codes = {reason["code"] for reason in suggestion["reasons"]}
             same_place = any(
-                reason["code"] == "same_place" and _metres(reason["en"]) <= SAME_PLACE_M for reason in suggestion["reasons"]
+                reason["code"] == "same_place" and _metres(reason["en"]) <= SAME_PLACE_M
+                for reason in suggestion["reasons"]
             )
             wanted = JOIN_SAME_PLACE_AT if same_place else JOIN_AT
             if suggestion["score"] < wanted or codes & CONTRADICTIONS:

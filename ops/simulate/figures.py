@@ -164,7 +164,7 @@ def paired(first: Sequence[Story], second: Sequence[Story]) -> Paired:
     theirs = {story.opened_by: story for story in second if story.opened_by}
     gaps: list[float] = []
     for story in first:
-        other = theirs.get(story.opened_by)
+        other = theirs.get(story.opened_by) if story.opened_by else None
         if other is None:
             continue
         ours, others = story.waited_s(story.arrived_at), other.waited_s(other.arrived_at)
@@ -192,7 +192,10 @@ def as_rows(one: Figures) -> list[tuple[str, str]]:
         ("立案（其中并案）cases opened (joined by a person)", f"{one.cases_opened}（{one.cases_joined}）"),
         ("按规则并入的报告 reports joined by rule", f"{one.joined_by_rule}"),
         ("并案后的案卷 cases after joining", f"{one.cases}"),
-        ("每案派遣次数 offers per case", f"{one.offers_per_case:.2f}（谢绝 declined {one.declined}，超时 lapsed {one.lapsed}）"),
+        (
+            "每案派遣次数 offers per case",
+            f"{one.offers_per_case:.2f}（谢绝 declined {one.declined}，超时 lapsed {one.lapsed}）",
+        ),
         ("受理→队伍接受 accepted → taken: 中位 median / p95", f"{one.taken_median_s:.0f} s / {one.taken_p95_s:.0f} s"),
         (
             "受理→到达 accepted → on the spot: 中位 median / p95",

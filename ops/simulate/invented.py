@@ -16,7 +16,15 @@ AGE: Final = {"adult": 66.0, "old": 25.0, "teen": 3.0, "child": 1.0, "unknown": 
 POSTURE: Final = {"lying": 38.0, "sitting": 42.0, "standing": 12.0, "walking": 8.0}
 COUNT: Final = {1: 80.0, 2: 12.0, 3: 5.0, 4: 3.0}
 COLOURS: Final = {"black": 26.0, "grey": 18.0, "blue": 18.0, "green": 12.0, "red": 10.0, "brown": 10.0, "white": 6.0}
-BELONGINGS: Final = {"bedding": 30.0, "bags": 28.0, "cart": 14.0, "cardboard": 14.0, "dog": 6.0, "crutches": 5.0, "wheelchair": 3.0}
+BELONGINGS: Final = {
+    "bedding": 30.0,
+    "bags": 28.0,
+    "cart": 14.0,
+    "cardboard": 14.0,
+    "dog": 6.0,
+    "crutches": 5.0,
+    "wheelchair": 3.0,
+}
 DANGER: Final = {"": 97.0, "acute_illness": 1.2, "injury": 0.8, "mental_crisis": 0.6, "unconscious": 0.4}
 LANDMARKS: Final = (
     "公交站候车亭旁", "地下通道口", "立交桥下", "公园长椅上", "银行自助厅外", "超市门口", "农贸市场后门", "地铁口台阶旁",
@@ -37,7 +45,12 @@ _ZH_THING = {
 _ZH_COLOUR = {
     "black": "黑色", "grey": "灰色", "blue": "蓝色", "green": "绿色", "red": "红色", "brown": "棕色", "white": "白色",
 }  # fmt: skip
-_ZH_DANGER = {"acute_illness": "看上去在发烧、咳嗽得厉害", "injury": "腿上有伤", "mental_crisis": "情绪激动、大声喊叫", "unconscious": "叫不醒"}
+_ZH_DANGER = {
+    "acute_illness": "看上去在发烧、咳嗽得厉害",
+    "injury": "腿上有伤",
+    "mental_crisis": "情绪激动、大声喊叫",
+    "unconscious": "叫不醒",
+}
 
 
 class Seen(Struct, frozen=True):
@@ -96,7 +109,11 @@ def described(seen: Seen, street: str | None, nth: int) -> tuple[str, str]:
     things = "".join(f"，{_ZH_THING[thing]}" for thing in seen.belongings)
     worry = "".join(f"，{_ZH_DANGER[danger]}" for danger in seen.dangers)
     does = _ZH_POSTURE[seen.posture]
-    opening = (f"{seen.landmark}有{who}{does}", f"看到{who}在{seen.landmark}{does}", f"{who}在{seen.landmark}{does}，请去看看")
+    opening = (
+        f"{seen.landmark}有{who}{does}",
+        f"看到{who}在{seen.landmark}{does}",
+        f"{who}在{seen.landmark}{does}，请去看看",
+    )
     return address, opening[nth % len(opening)] + clothes + things + worry + "。"
 
 

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from backend.city import City
-from backend.geo.modes import Mode
-from backend.geo.nearest import STRAIGHT_DETOUR, STRAIGHT_MPS
+from backend.geo.modes import STRAIGHT_DETOUR, STRAIGHT_MPS, Mode
 from backend.geo.place import LonLat, distance_m
 
 

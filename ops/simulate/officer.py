@@ -26,7 +26,13 @@ from ops.simulate.street import Crew, Street, Visit
 
 ANSWERS: Final = {"accept": 91.0, "decline": 6.0, "lapse": 3.0}
 """What a team does with an offer, in percent."""
-DECLINE_REASONS: Final = {"busy_on_the_way": 40.0, "vehicle_trouble": 15.0, "too_far": 25.0, "not_equipped": 10.0, "other": 10.0}
+DECLINE_REASONS: Final = {
+    "busy_on_the_way": 40.0,
+    "vehicle_trouble": 15.0,
+    "too_far": 25.0,
+    "not_equipped": 10.0,
+    "other": 10.0,
+}
 ANSWER_MEDIAN_S: Final = 20.0
 CRITICAL_ANSWER_MEDIAN_S: Final = 12.0
 DRIVE_SPREAD: Final = 0.15
@@ -106,12 +112,15 @@ class Officer:
         }
 
     async def begin(self, now: datetime) -> None:
-        """Sign in; go on with whatever the team has."""
+        """Sign in and come on duty; a team that is on duty already goes on with whatever it has, when it acts."""
         me = await self._phone.sign_in(self._account.login, self._account.password)
         self._me, self._team_id = me["id"], me["team_id"]
         self._facilities = (await self._phone.get("/api/facilities")).body
-        await self._look(now)
-        self.next_at = now
+        task = (await self._phone.get("/api/officer/task")).body
+        if task["presence"]["state"] == "off_duty":
+            await self.act(now)
+        else:
+            self._news, self.next_at = True, now
 
     async def end(self) -> None:
         await self._phone.close()
@@ -369,7 +378,12 @@ class Officer:
         place, heading, speed = self._leg.at(now) if self._leg else (self.place, 0.0, 0.0)
         if self._leg is not None and now >= self._leg.ends:
             self.place, self._leg = self._leg.goal, None
-        fix: dict[str, Any] = {"at": now.isoformat(), "lon": round(place.lon, 6), "lat": round(place.lat, 6), "accuracy_m": 12.0}
+        fix: dict[str, Any] = {
+            "at": now.isoformat(),
+            "lon": round(place.lon, 6),
+            "lat": round(place.lat, 6),
+            "accuracy_m": 12.0,
+        }
         if speed > 0:
             fix |= {"heading_deg": round(heading, 1), "speed_m_s": round(speed, 1)}
         reply = await self._phone.post("/api/officer/positions", {"fixes": [fix]})

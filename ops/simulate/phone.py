@@ -43,7 +43,9 @@ def over_network(base_url: str) -> Line:
     local = httpx.URL(base_url).host in ("127.0.0.1", "localhost")
 
     def connect(address: str | None) -> httpx.AsyncClient:
-        transport = httpx.AsyncHTTPTransport(local_address=address if local else None, verify=base_url.startswith("https"))
+        transport = httpx.AsyncHTTPTransport(
+            local_address=address if local else None, verify=base_url.startswith("https")
+        )
         return httpx.AsyncClient(base_url=base_url, transport=transport, timeout=10.0, trust_env=False)
 
     return connect

@@ -52,7 +52,7 @@ class SecondOpinion:
             for roster in (self._by_road, self._by_line):
                 await roster.refresh(tx, now)
                 roster.fleet.set_available(str(asked), True)
-            found = await searching.look(tx, self._blind, _Kept(self._by_line), case, now)
+            found = await searching.look(tx, self._blind, self._by_line, case, now)
         if not found.candidates:
             return
         other = found.candidates[0].team_id
@@ -71,13 +71,6 @@ class SecondOpinion:
             available=fleet.mask([str(team_id)]),
         )
         return ways[0].seconds if ways else math.inf
-
-
-class _Kept(Roster):
-    """A roster that was refreshed already, with the team that was just asked counted as free again."""
-
-    def __init__(self, roster: Roster) -> None:
-        self.__dict__.update(roster.__dict__)
 
 
 class Compared(Struct, frozen=True, kw_only=True):

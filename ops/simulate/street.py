@@ -72,7 +72,7 @@ class Street:
 
     def key(self, case: dict[str, Any]) -> str:
         """A name for the case that is the same in every run: the report that opened it, else when it was opened."""
-        return self.opened_by.get(case["id"], case["opened_at"])
+        return self.opened_by.get(case["id"], str(case["opened_at"]))
 
     def visit(self, case: dict[str, Any]) -> Visit:
         """What a crew that arrives now will have found and done. Whoever was taken along is no longer there."""
@@ -134,7 +134,9 @@ def _people(chance: Random, case: dict[str, Any]) -> tuple[PersonMet, ...]:
         acutely_ill=ill,
         identity_known=chance.random() < 0.7,
     )
-    others = [PersonMet(sex=chance.choice(("male", "female")), age_band="adult", capacity="capable", identity_known=True)]
+    others = [
+        PersonMet(sex=chance.choice(("male", "female")), age_band="adult", capacity="capable", identity_known=True)
+    ]
     return (first, *others * (min(case["people_count"], 4) - 1))
 
 
@@ -173,7 +175,13 @@ def _guided(h: Handling, _facility: str, _supplies: tuple[str, ...]) -> Handling
 
 def _escorted(h: Handling, facility: str, _supplies: tuple[str, ...]) -> Handling:
     paper = HandOver(facility=facility, receiver="值班员", signed_by_crew=True, signed_by_receiver=True)
-    return _replace(h, people=_consenting(h), hand_over=paper, station_told_at=h.handled_at - timedelta(minutes=5), crew_has_woman=True)
+    return _replace(
+        h,
+        people=_consenting(h),
+        hand_over=paper,
+        station_told_at=h.handled_at - timedelta(minutes=5),
+        crew_has_woman=True,
+    )
 
 
 def _hospital(h: Handling, facility: str, _supplies: tuple[str, ...]) -> Handling:
@@ -188,11 +196,15 @@ def _hospital(h: Handling, facility: str, _supplies: tuple[str, ...]) -> Handlin
 
 
 def _family(h: Handling, _facility: str, _supplies: tuple[str, ...]) -> Handling:
-    return _replace(h, people=_consenting(h), family_relation_checked=True, crew_has_woman=True, note="亲属到场接回，关系已核实。")
+    return _replace(
+        h, people=_consenting(h), family_relation_checked=True, crew_has_woman=True, note="亲属到场接回，关系已核实。"
+    )
 
 
 def _police(h: Handling, _facility: str, _supplies: tuple[str, ...]) -> Handling:
-    return _replace(h, police_told_at=h.handled_at - timedelta(minutes=15), police_told_by="带队队员", crew_has_woman=True)
+    return _replace(
+        h, police_told_at=h.handled_at - timedelta(minutes=15), police_told_by="带队队员", crew_has_woman=True
+    )
 
 
 def _nobody(h: Handling, _facility: str, _supplies: tuple[str, ...]) -> Handling:

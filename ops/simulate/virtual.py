@@ -4,8 +4,9 @@ The clock stands still while anybody acts, so a run does not depend on how fast 
 day. What is due next is the earliest of: somebody's own next step, a lease, a clock, a search, the watch over the circle.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import text
 
@@ -13,11 +14,19 @@ from backend.clock import ManualClock
 from backend.office import Office
 from backend.worker import Worker
 from ops.simulate.crowd import Crowd
+from ops.simulate.person import Event
 from ops.simulate.phone import Phone
 
 CIRCLE_EVERY: Final = timedelta(minutes=1)
 AT_LEAST: Final = timedelta(seconds=1)
 """Time goes on by this much when what is due could not be done at its time (a row was held by another)."""
+
+Witness = Callable[[list[Event], datetime], Awaitable[None]]
+
+
+async def _nobody(_events: list[Event], _now: datetime) -> None:
+    """Nobody watches."""
+
 
 _DUE = text("""
     SELECT least((SELECT min(expires_at) FROM offers WHERE city_id = :c AND state = 'offered'),
@@ -33,9 +42,9 @@ class News:
     def __init__(self, phone: Phone) -> None:
         self._phone, self._seq = phone, 0
 
-    async def read(self) -> list[dict[str, Any]]:
+    async def read(self) -> list[Event]:
         """What is new."""
-        found: list[dict[str, Any]] = []
+        found: list[Event] = []
         while True:
             page = (await self._phone.get("/api/events", after=self._seq, limit=1000)).body
             found += page["events"]
@@ -47,13 +56,27 @@ class News:
 class VirtualDay:
     """Everything of a run: the clock, the worker, the crowd and the news it gets."""
 
-    def __init__(self, office: Office, clock: ManualClock, worker: Worker, crowd: Crowd, news: News) -> None:
+    def __init__(
+        self,
+        office: Office,
+        clock: ManualClock,
+        worker: Worker,
+        crowd: Crowd,
+        news: News,
+        *,
+        witness: Witness = _nobody,
+    ) -> None:
+        """witness: is told of every event before anybody acts on it."""
         self.office, self.clock, self.worker, self.crowd, self.news = office, clock, worker, crowd, news
+        self.witness = witness
         self.moments = 0
+
+    async def begin(self) -> None:
+        """Everybody signs in."""
+        await self.crowd.begin(self.clock.now())
 
     async def run(self, until: datetime) -> None:
         """From where the clock stands to `until`."""
-        await self.crowd.begin(self.clock.now())
         while (moment := await self._next()) <= until:
             self.clock.set(moment)
             await self._settle()
@@ -76,6 +99,7 @@ class VirtualDay:
                 await person.act(now)
             done = await self.worker.turn()
             news = await self.news.read()
+            await self.witness(news, now)
             self.crowd.tell(news, now)
             if not done and not news and not self.crowd.due(now):
                 return

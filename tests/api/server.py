@@ -25,7 +25,9 @@ class _Server(uvicorn.Server):
 async def serving(settings: Settings, city: City) -> AsyncIterator[Api]:
     """The application with its lifespan, served as `rescue serve` does it, and a client that speaks to it."""
     app = create_app(settings, city=city)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # The protocol is named because asyncio sends at once (TCP_NODELAY) only where it is: 40 ms a request otherwise.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         config = uvicorn.Config(
             app,

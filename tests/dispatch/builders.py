@@ -4,7 +4,7 @@
 `verified` bring a case so far and return its id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import db as tables
 from backend import log
-from backend.access.actor import PUBLIC, Actor
+from backend.access.actor import PUBLIC, SYSTEM, Actor
 from backend.city import City
 from backend.clock import ManualClock
-from backend.dispatch import approvals, asking, desk, find, offers, replay, verification
+from backend.dispatch import approvals, asking, desk, escalation, find, offers, replay, verification
 from backend.dispatch import field as spot
 from backend.dispatch.change import Answer, Command
 from backend.dispatch.field import Arrival
@@ -52,7 +52,8 @@ def town_policy(**sections: dict[str, Any]) -> Policy:
     """The default policy with some keys of some sections replaced, and a role that may do everything everywhere."""
     policy = default_policy()
     replaced = {name: msgspec.structs.replace(getattr(policy, name), **keys) for name, keys in sections.items()}
-    roles = {**policy.roles, "everything": tuple(f"{action}@all" for action in sorted(ACTIONS))}
+    roles: dict[str, tuple[str, ...]] = {str(role): granted for role, granted in policy.roles.items()}
+    roles["everything"] = tuple(f"{action}@all" for action in sorted(ACTIONS))
     return msgspec.structs.replace(policy, roles=roles, **replaced)
 
 
@@ -371,7 +372,11 @@ class Town:
 
     async def at(self, stage: str) -> UUID:
         """A case in this stage; the town's teams are free but for one that has the case."""
-        makers = {"discovered": self.filed, "dispatched": self.dispatched, "handling": self.arrived}
+        makers: dict[str, Callable[[], Awaitable[UUID]]] = {
+            "discovered": self.filed,
+            "dispatched": self.dispatched,
+            "handling": self.arrived,
+        }
         makers |= {"assisted": self.verified, "accepted": self.accepted, "handled": self.handled}
         makers |= {"suspended": self.suspended, "refused": self.refused, "voided": self.voided, "joined": self.joined}
         case_id = await makers[stage]()
@@ -387,6 +392,11 @@ async def town(
     for one in [team(n) for n in range(teams)] if isinstance(teams, int) else teams:
         await made.add_team(one)
     return made
+
+
+async def fire(made: Town, case_id: UUID, kind: str) -> bool:
+    """What the worker does with a clock that it has seen due."""
+    return await escalation.fire_clock(made.office, case_id, kind, made.by(SYSTEM, "fire"))
 
 
 CONTACT = Contact(phone="13900000000", name="张", call_back=True)

@@ -177,6 +177,7 @@ async def test_a_partner_hears_of_the_case_its_sighting_is_in_and_of_no_other(to
         (mine.case_id, "case.accepted"),
         (mine.case_id, "case.joined"),
         (other.case_id, "case.dispatched"),
+        (mine.case_id, "case.unjoined"),
     ]
 
 

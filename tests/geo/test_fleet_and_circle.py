@@ -11,7 +11,7 @@ from backend.geo import cells
 from backend.geo.circle import Ground
 from backend.geo.fleet import Fleet
 from backend.geo.matrix import matrix, spread_out
-from backend.geo.modes import NO_FACTORS, Mode, Weather, factors
+from backend.geo.modes import NO_FACTORS, Mode, factors
 from backend.geo.move_up import move_up
 from backend.geo.nearest import nearest
 from backend.geo.place import LonLat, distance_m
@@ -183,7 +183,7 @@ def test_hour_and_weather_slow_each_mode_in_its_own_way() -> None:
     assert factors(8).car > factors(3).car
     assert factors(8, day_off=True).car < factors(8).car
     assert factors(8).foot == 1.0
-    snow = factors(12, weather=(Weather.SNOW, Weather.ICE))
+    snow = factors(12).slowed((0.625, 0.4, 0.8))
     assert snow.ebike == 2.5
     assert snow.car == pytest.approx(factors(12).car * 1.6)
     assert NO_FACTORS.of(Mode.EBIKE) == 1.0

@@ -52,7 +52,7 @@ def test_what_a_city_leaves_out_is_as_in_the_defaults() -> None:
 def test_the_city_of_the_demo_has_a_valid_policy_that_differs_from_the_defaults() -> None:
     dalian = load_policy(DALIAN)
     assert dalian.weather.cold_at_c == -5
-    assert dalian.weather.factor["rain"] == default_policy().weather.factor["rain"]
+    assert dalian.weather.speed["rain"] == default_policy().weather.speed["rain"]
     assert dalian.digest != default_policy().digest
 
 
@@ -146,11 +146,11 @@ def test_a_file_that_is_not_toml_says_on_which_line() -> None:
         ('[retention]\nrecordings = "30 d"\n', "retention.recordings"),
         ('[retention]\npositions = "91 d"\n', "retention.positions"),
         ("[protection]\nescort_crew_min = 1\n", "protection.escort_crew_min"),
-        ('[weather.factor]\nsnow = "slow"\n', "weather.factor.snow"),
+        ('[weather.speed]\nsnow = "slow"\n', "weather.speed.snow"),
         ('[skills]\nfirst_aid = { zh = "" }\n', "skills.first_aid.zh"),
         ("[weather]\ncold_at_c = nan\n", "weather.cold_at_c"),
         ("[weather]\ncold_at_c = 40\n", "weather.cold_at_c"),
-        ("[weather.factor]\nclear = 0.5\n", "weather.factor.clear"),
+        ("[weather.speed]\nclear = { car = 0.5, ebike = 1.0, foot = 1.0 }\n", "weather.speed.clear"),
         ('[escalation]\nstep = "0 s"\n', "escalation.step"),
         ("[escalation]\nchain = []\n", "escalation.chain"),
         ("[protection.supplies]\nwinter = []\n", "protection.supplies.winter"),

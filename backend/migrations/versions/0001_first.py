@@ -287,6 +287,19 @@ def upgrade() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "weather",
+        sa.Column("city_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("feels_c", sa.Double(), nullable=True),
+        sa.Column("warned", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("set_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("city_id", "id", name=op.f("pk_weather")),
+        comment="The weather as it was set, newest counts: roads are slower in it, and being outside is a danger.",
+    )
+    op.create_index("ix_weather_city_id_set_at", "weather", ["city_id", "set_at"], unique=False)
+    op.create_table(
         "accounts",
         sa.Column("city_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -1,0 +1,110 @@
+"""The API's document: valid, complete, and the same tomorrow."""
+
+import re
+from typing import Any
+
+import pytest
+
+from backend.api_document import Refusals
+from tests.api.builders import Api
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+METHODS = ("get", "post", "patch", "put", "delete")
+CHINESE, ENGLISH = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]{2,} [A-Za-z]|[A-Z][a-z]+")
+WITH_EXAMPLES = {("post", "/api/reports"), ("post", "/api/reports/similar"), ("post", "/api/cases/{case_id}/handle")}
+
+
+async def _document(api: Api) -> dict[str, Any]:
+    answer = await api.http.get("/schema/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, item[method]) for path, item in document["paths"].items() for method in METHODS if method in item
+    ]
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        here = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return here.union(*(_references(value) for value in node.values()))
+    if isinstance(node, list):
+        return set().union(*map(_references, node))
+    return set()
+
+
+async def test_the_document_holds_together(shared: Api) -> None:
+    document = await _document(shared)
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    assert {ref.removeprefix("#/components/schemas/") for ref in _references(document)} <= set(schemas)
+    for _, path, operation in _operations(document):
+        named = set(re.findall(r"{(\w+)}", path))
+        declared = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert named == declared, path
+
+
+async def test_every_operation_is_explained_in_chinese_and_english(shared: Api) -> None:
+    for method, path, operation in _operations(await _document(shared)):
+        for part in (operation["summary"], operation["description"], *operation["tags"]):
+            assert CHINESE.search(part), (method, path, part)
+            assert ENGLISH.search(part), (method, path, part)
+
+
+async def test_operation_ids_follow_from_the_address_and_the_name_alone(shared: Api) -> None:
+    """So that a generated client stays the same as long as its routes do."""
+    operations = _operations(await _document(shared))
+    ids = [operation["operationId"] for _, _, operation in operations]
+    assert len(set(ids)) == len(ids)
+    for _, path, operation in operations:
+        words = re.findall(r"[A-Za-z0-9]+", path)
+        stem = "".join(part.capitalize() for word in words for part in word.split("_"))
+        assert operation["operationId"].startswith(stem), path
+
+
+async def test_every_operation_declares_its_refusals_as_problem_documents(shared: Api) -> None:
+    document = await _document(shared)
+    for method, path, operation in _operations(document):
+        refusals = {status: r for status, r in operation["responses"].items() if status >= "400"}
+        assert "503" in refusals, path
+        if "{" in path:
+            assert "404" in refusals, path
+        if "requestBody" in operation:
+            assert {"400", "413", "422"} <= set(refusals), (method, path)
+        for status, answer in refusals.items():
+            ((media_type, content),) = answer["content"].items()
+            assert media_type == "application/problem+json", (path, status)
+            assert content["schema"]["$ref"].endswith("/Problem"), (path, status)
+            assert CHINESE.search(answer["description"])
+    assert {"code", "detail_zh", "detail_en", "request_id"} <= set(
+        document["components"]["schemas"]["Problem"]["required"]
+    )
+
+
+async def test_the_main_bodies_come_with_an_example_that_works(shared: Api, unlimited: None) -> None:
+    with_examples = set()
+    for method, path, operation in _operations(await _document(shared)):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            for example in content["schema"].get("examples", ()):
+                with_examples.add((method, path))
+                if path.startswith("/api/reports"):
+                    answer = await shared.public.post(path, example)
+                    assert answer.is_success, answer.text
+    assert with_examples >= WITH_EXAMPLES
+
+
+async def test_routes_are_not_forgotten(shared: Api) -> None:
+    """What the application answers and what its document says are the same."""
+    documented = {(method, path) for method, path, _ in _operations(await _document(shared))}
+    answered = {
+        (method.lower(), route.path_format)
+        for route in shared.app.routes
+        for method in getattr(route, "methods", ())
+        if method not in ("OPTIONS", "HEAD") and not route.path.startswith("/schema")
+    }
+    assert documented == answered
+    assert any(isinstance(plugin, Refusals) for plugin in shared.app.plugins)

@@ -1,0 +1,401 @@
+"""Who may do what: every route there is, asked by everybody there is, about what is theirs and what is not.
+
+`ROUTES` is the one table: a route → the permissions it asks for and what it is about. What is expected follows from it and
+from the city's policy. A new route without a line here fails.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from backend.dispatch import approvals, desk, offers, verification
+from backend.dispatch import field as on_the_spot
+from backend.dispatch.case_file import CALLERS
+from backend.errors import Conflict
+from backend.policy import Policy
+from tests.api.builders import (
+    CITY,
+    IN_XIGANG,
+    IN_ZHONGSHAN,
+    XIGANG,
+    ZHONGSHAN,
+    Api,
+    Person,
+    a_handling,
+    a_photo,
+    a_report,
+    problem_of,
+)
+from tests.conftest import START
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("unlimited")]
+
+NOBODY = ("public", "partner", "system")
+NEAR_BY = {ZHONGSHAN: IN_ZHONGSHAN, XIGANG: IN_XIGANG}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What is asked about. teams: those it was given to; asked: those it is held out to, who may only read it."""
+
+    name: str
+    ids: dict[str, str]
+    regions: tuple[str, ...] = ()
+    teams: tuple[UUID, ...] = ()
+    asked: tuple[UUID, ...] = ()
+    owner: str | None = None
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a route asks for, in this order. about: the kind of thing in its address. hidden: no difference between what
+    is not there and what is not allowed. own: one's own is always allowed. only: roles that it is for at all."""
+
+    actions: tuple[str, ...] = ()
+    about: str = "nothing"
+    body: Callable[[Thing], Any] | None = None
+    reads: bool = False
+    hidden: bool = False
+    own: bool = False
+    only: frozenset[str] | None = None
+
+
+def _case(*actions: str, body: Any = None, **more: Any) -> Rule:
+    return Rule(actions, "case", body if callable(body) else lambda _: body, **more)
+
+
+def _reads(*actions: str, **more: Any) -> Rule:
+    return Rule(actions, "case", reads=True, **more)
+
+
+WHY = {"reason": "说明"}
+OPEN = Rule()
+ROUTES: dict[tuple[str, str], Rule] = {
+    ("POST", "/api/reports"): Rule(body=lambda _: a_report(channel="fax")),
+    ("POST", "/api/reports/similar"): Rule(body=lambda _: {"report": a_report(channel="fax")}),
+    ("GET", "/api/reports/{receipt}"): Rule(about="receipt"),
+    ("POST", "/api/reports/{receipt}/photos"): Rule(about="receipt"),
+    ("POST", "/api/sessions"): Rule(body=lambda _: {"login": "x"}),
+    ("GET", "/api/sessions/me"): OPEN,
+    ("GET", "/api/regions"): OPEN,
+    ("GET", "/api/facilities"): OPEN,
+    ("GET", "/health"): OPEN,
+    ("GET", "/metrics"): OPEN,
+    ("GET", "/api/sessions"): Rule(about="signed_in"),
+    ("DELETE", "/api/sessions/{session_id}"): Rule(("account:write",), "session", hidden=True, own=True),
+    ("POST", "/api/feed/tickets"): Rule(("feed:open",)),
+    # the officer's own team
+    ("GET", "/api/officer/task"): Rule(("offer:read",), "my_team"),
+    ("POST", "/api/officer/duty"): Rule(("team:duty",), "my_team", lambda _: {"state": "on_duty"}),
+    ("POST", "/api/officer/positions"): Rule(
+        ("position:write",),
+        "my_team",
+        lambda _: {"fixes": [{"at": START.isoformat(), "lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}]},
+    ),
+    ("POST", "/api/offers/{offer_id}/accept"): Rule(("offer:answer",), "offer", lambda _: {}),
+    ("POST", "/api/offers/{offer_id}/decline"): Rule(("offer:answer",), "offer", lambda _: {"reason": "too_far"}),
+    ("POST", "/api/cases/{case_id}/set-out"): _case("case:handle", body={}),
+    ("POST", "/api/cases/{case_id}/arrive"): _case("case:handle", body=WHY),
+    ("POST", "/api/cases/{case_id}/handle"): _case("case:handle", body=a_handling(START.isoformat())),
+    # the desk
+    ("GET", "/api/cases"): Rule(("case:read",)),
+    ("GET", "/api/cases/{case_id}"): _reads("case:read"),
+    ("GET", "/api/cases/{case_id}/events"): _reads("case:read"),
+    ("GET", "/api/cases/{case_id}/decisions"): _reads("case:read", "decision:read"),
+    ("GET", "/api/cases/{case_id}/contacts"): _reads("case:read", "sighting:read", only=CALLERS),
+    ("GET", "/api/cases/{case_id}/photos/{photo_id}"): _reads("case:read", "sighting:read"),
+    ("POST", "/api/cases/{case_id}/accept"): _case("case:accept", body={}),
+    ("POST", "/api/cases/{case_id}/refuse"): _case("case:refuse", body={"reason": "prank"}),
+    ("POST", "/api/cases/{case_id}/assign"): _case("case:assign", body=lambda t: {**WHY, "team_id": t.body["team"]}),
+    ("POST", "/api/cases/{case_id}/withdraw"): _case("case:withdraw", body=WHY),
+    ("POST", "/api/cases/{case_id}/widen"): _case("offer:make", body={}),
+    ("POST", "/api/cases/{case_id}/join"): _case("case:join", body=lambda t: {**WHY, "into": t.body["into"]}),
+    ("POST", "/api/cases/{case_id}/unjoin"): _case("case:split", body={}),
+    ("POST", "/api/cases/{case_id}/split"): _case(
+        "case:split", body=lambda t: {**WHY, "sighting_ids": [t.body["sighting"]]}
+    ),
+    ("POST", "/api/cases/{case_id}/verify"): _case("case:verify", body={}),
+    ("POST", "/api/cases/{case_id}/send-back"): _case("case:verify", body=WHY),
+    ("POST", "/api/cases/{case_id}/ask"): _case("case:ask", body={**WHY, "action": "suspend"}),
+    ("POST", "/api/cases/{case_id}/resume"): _case("case:approve", body=WHY),
+    ("GET", "/api/approvals"): Rule(("case:approve",)),
+    ("POST", "/api/approvals/{approval_id}/grant"): Rule(("case:approve",), "approval", lambda _: {}),
+    ("POST", "/api/approvals/{approval_id}/refuse"): Rule(("case:approve",), "approval", lambda _: {}),
+    # the city
+    ("GET", "/api/board"): Rule(("case:read",)),
+    ("GET", "/api/events"): Rule(("event:read",)),
+    ("GET", "/api/teams"): Rule(("team:read",)),
+    ("POST", "/api/teams/{team_id}/duty"): Rule(("team:duty",), "team", lambda _: {"state": "on_duty"}),
+    ("GET", "/api/circle"): Rule(("circle:read",)),
+    ("GET", "/api/policy"): Rule(("policy:read",)),
+    # accounts and keys
+    ("GET", "/api/accounts"): Rule(("account:read",)),
+    ("POST", "/api/accounts"): Rule(("account:write",), body=lambda _: _new_account()),
+    ("GET", "/api/accounts/{account_id}"): Rule(("account:read",), "account", own=True),
+    ("PATCH", "/api/accounts/{account_id}"): Rule(("account:write",), "account", lambda _: {}),
+    ("GET", "/api/accounts/{account_id}/sessions"): Rule(("account:read",), "account", hidden=True, own=True),
+    ("GET", "/api/keys"): Rule(("key:write",)),
+    ("POST", "/api/keys"): Rule(("key:write",), body=lambda _: {"partner": "city-110"}),
+    ("DELETE", "/api/keys/{key_id}"): Rule(("key:write",), "key"),
+    ("POST", "/api/keys/{key_id}/webhook"): Rule(("key:write",), "key", lambda _: {"url": None}),
+    # last: it ends the session that asks
+    ("DELETE", "/api/sessions/current"): OPEN,
+}
+
+
+_logins = iter(range(10_000))
+
+
+def _new_account() -> dict[str, Any]:
+    login = f"new-{next(_logins)}"
+    return {"login": login, "name": "新", "password": "correct horse", "roles": ["checker"], "regions": [ZHONGSHAN]}
+
+
+def expected(policy: Policy, rule: Rule, who: Person, thing: Thing | None) -> int:
+    """200 for allowed, else the status that refuses."""
+    nobody, stranger = (401, who.me.kind == "public") if "Authorization" not in who.headers else (403, False)
+    if rule.about == "signed_in":
+        return 200 if who.me.kind == "account" else nobody
+    if rule.about == "my_team" and who.me.team_id is None:
+        return nobody
+    if rule.own and thing is not None and thing.owner == who.me.id:
+        return 200
+    for action in rule.actions:
+        roles = [role for role in who.me.roles if rule.only is None or role in rule.only or action == "case:read"]
+        lines = [line.partition("@") for role in roles for line in policy.roles.get(role, ())]  # type: ignore[call-overload]
+        scopes = {scope for held, _, scope in lines if held == action}
+        if not scopes:
+            return 404 if rule.hidden else nobody
+        if thing is not None and not any(_inside(scope, who, thing, rule) for scope in scopes):
+            return 404
+    assert not stranger or not rule.actions
+    return 200
+
+
+def _inside(scope: str, who: Person, thing: Thing, rule: Rule) -> bool:
+    teams = (*thing.teams, *thing.asked) if rule.reads else thing.teams
+    return (
+        scope == "all"
+        or (scope == "region" and not set(who.me.regions).isdisjoint(thing.regions))
+        or (scope == "team" and who.me.team_id in teams)
+        or (scope == "own" and thing.owner == who.me.id and (rule.reads or rule.about == "my_team"))
+    )
+
+
+@dataclass
+class World:
+    """Everybody, and two of everything: in Zhongshan, which is everybody's region here, and in Xigang."""
+
+    api: Api
+    people: dict[str, Person]
+    things: dict[str, list[Thing]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(shared: Api) -> AsyncIterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backend.web.Limiter.demand", lambda *_: None)
+        yield await _built(shared)
+
+
+async def _built(api: Api) -> World:
+    east = [(IN_ZHONGSHAN[0], IN_ZHONGSHAN[1] + n * 0.0002) for n in range(2)]
+    west = [(IN_XIGANG[0], IN_XIGANG[1] + n * 0.0002) for n in range(2)]
+    teams = await api.teams(*east, *west)
+    boss = await api.person("dispatcher")
+    people = await _people(api, {"officer": teams[0], "officer asked": teams[1]})
+    cases = [
+        await _taken(api, boss, "in my region, with my team", ZHONGSHAN, teams[0]),
+        await _taken(api, boss, "elsewhere, with another team", XIGANG, teams[2]),
+    ]
+    reporters = ("public", "partner", "grid_worker", "station_staff", "driver")
+    cases += [await _reported_by(api, people[name], into=cases[1]) for name in reporters]
+    asked = await _asked(api, cases, teams)
+    things = {
+        "case": [*cases, *asked],
+        "offer": [thing for thing in asked if "offer_id" in thing.ids],
+        "approval": [await _approval(boss, case) for case in cases[:2]],
+        "team": [
+            Thing("my team", {"team_id": str(teams[0])}, (ZHONGSHAN, CITY), (teams[0],)),
+            Thing("another team", {"team_id": str(teams[2])}, (XIGANG, CITY), (teams[2],)),
+        ],
+        **await _accounts(api, people),
+        "receipt": [Thing("a receipt", {"receipt": "2222-2222-2222"})],
+        "key": [Thing("a key", {"key_id": (await _a_key(api))})],
+    }
+    return World(api, people, things)
+
+
+async def _people(api: Api, teams: dict[str, UUID]) -> dict[str, Person]:
+    roles = [role for role in api.office.city.policy.roles if role not in (*NOBODY, "officer")]
+    people = {role: await api.person(role, regions=(ZHONGSHAN,)) for role in roles}
+    people |= {n: await api.person("officer", regions=(ZHONGSHAN,), team_id=t) for n, t in teams.items()}
+    return {"public": api.public, "partner": await api.partner(regions=(ZHONGSHAN,)), **people}
+
+
+async def _filed(api: Api, who: Person, name: str, place: tuple[float, float], channel: str = "web") -> Thing:
+    receipt = await who.did("/api/reports", a_report(place, channel=channel, description=name * 9))
+    files = {"photo": ("a.jpg", a_photo(), "image/jpeg")}
+    photo = (await api.http.post(f"/api/reports/{receipt['receipt']}/photos", files=files)).json()
+    region = next(code for code, near in NEAR_BY.items() if abs(near[0] - place[0]) < 0.02)
+    ids = {"case_id": receipt["case_id"], "photo_id": photo["id"]}
+    return Thing(name, ids, (region, CITY), owner=who.me.id, body={"sighting": receipt["sighting_id"]})
+
+
+_spread = iter(range(1, 1000))
+
+
+def _apart(region: str) -> tuple[float, float]:
+    """A place of its own in a district, so that no two reports are taken for one."""
+    n = next(_spread)
+    lon, lat = NEAR_BY[region]
+    return lon + 0.0015 * (n % 6), lat - 0.0012 * (n // 6)
+
+
+async def _taken(api: Api, boss: Person, name: str, region: str, team: UUID) -> Thing:
+    thing = await _filed(api, api.public, name, _apart(region))
+    other = await _filed(api, api.public, f"beside {name}", _apart(region))
+    await boss.did(f"/api/cases/{thing.ids['case_id']}/assign", {**WHY, "team_id": str(team)})
+    return _also(thing, into=other.ids["case_id"], team=team, teams=(team,))
+
+
+async def _reported_by(api: Api, who: Person, *, into: Thing) -> Thing:
+    channel = {"partner": "partner", "grid_worker": "grid", "station_staff": "patrol", "driver": "taxi"}
+    thing = await _filed(
+        api, who, f"elsewhere, by {who.me.roles[0]}", _apart(XIGANG), channel.get(who.me.roles[0], "web")
+    )
+    return _also(thing, into=into.ids["case_id"])
+
+
+def _also(thing: Thing, *, into: str, team: UUID | None = None, teams: tuple[UUID, ...] = ()) -> Thing:
+    body = {**thing.body, "into": into, "team": str(team or UUID(int=7))}
+    return Thing(thing.name, thing.ids, thing.regions, teams, thing.asked, thing.owner, body)
+
+
+async def _asked(api: Api, cases: list[Thing], teams: list[UUID]) -> list[Thing]:
+    """What the worker holds out to the teams that are still free."""
+    await api.work()
+    boss = await api.person("dispatcher")
+    board = (await boss.saw("/api/board"))["board"]
+    known = {thing.ids["case_id"]: thing for thing in cases}
+    held_out = [offer for offer in board["offers"] if offer["case_id"] not in known]
+    assert {UUID(offer["team_id"]) for offer in held_out} <= {teams[1], teams[3]}
+    assert held_out, "somebody has to be asked"
+    return [await _held_out(boss, offer, cases) for offer in held_out]
+
+
+async def _held_out(boss: Person, offer: dict[str, Any], cases: list[Thing]) -> Thing:
+    file = await boss.saw(f"/api/cases/{offer['case_id']}")
+    region = file["case"]["regions"][0]
+    ids = {"offer_id": offer["id"], "case_id": offer["case_id"], "photo_id": file["photos"][0]["id"]}
+    beside = next(case for case in cases if case.regions[0] == region)
+    body = {"into": beside.ids["case_id"], "team": str(UUID(int=7)), "sighting": file["sightings"][0]["id"]}
+    return Thing("held out", ids, tuple(file["case"]["regions"]), asked=(UUID(offer["team_id"]),), body=body)
+
+
+async def _approval(boss: Person, case: Thing) -> Thing:
+    answer = await boss.did(f"/api/cases/{case.ids['case_id']}/ask", {**WHY, "action": "void"})
+    return Thing(case.name, {"approval_id": answer["approval_id"]}, case.regions, case.teams)
+
+
+async def _accounts(api: Api, people: dict[str, Person]) -> dict[str, list[Thing]]:
+    found: dict[str, list[Thing]] = {"account": [], "session": []}
+    others = {region: await api.person("checker", regions=(region,)) for region in (ZHONGSHAN, XIGANG)}
+    for name, person in {**others, "my own": people["grid_worker"]}.items():
+        regions = tuple(person.me.regions)
+        found["account"].append(Thing(name, {"account_id": person.me.id}, regions, owner=person.me.id))
+    for region, person in others.items():
+        session = {"session_id": str(person.me.session_id)}
+        found["session"].append(Thing(region, session, (region,), owner=person.me.id))
+    return found
+
+
+async def _a_key(api: Api) -> str:
+    await api.partner("city-12319")
+    admin = await api.person("admin")
+    return str((await admin.saw("/api/keys"))[0]["id"])
+
+
+def _never_write(*_: object, **__: object) -> None:
+    raise Conflict("测试到此为止。", "The test stops before anything is written.", code="stopped_before_writing")
+
+
+def _answered(api: Api) -> set[tuple[str, str]]:
+    """Every method and address the application answers."""
+    return {
+        (str(method), route.path_format)
+        for route in api.app.routes
+        if not route.path.startswith("/schema")
+        for method in getattr(route, "methods", ())
+        if method not in ("OPTIONS", "HEAD")
+    }
+
+
+async def test_every_route_stands_in_the_table(shared: Api) -> None:
+    assert _answered(shared) == set(ROUTES)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: str(part))
+async def test_a_route_answers_those_it_is_for_and_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    for module in (approvals, desk, offers, verification, on_the_spot):
+        monkeypatch.setattr(module, "record", _stopping)
+    rule = ROUTES[method, path]
+    things: Iterable[Thing | None] = world.things.get(rule.about, [None])
+    for name, who in world.people.items():
+        if path == "/api/sessions/current" and who.me.kind == "account":
+            who = await world.api.sign_in(await _login_of(world, who))
+        for thing in things:
+            wanted = expected(world.api.office.city.policy, rule, who, _asked_about(rule, thing))
+            address = path.format(**(thing.ids if thing else {}))
+            body = rule.body(thing or Thing("", {})) if rule.body else None
+            answer = await who.send(method, address, body)
+            told = (name, thing and thing.name, answer.status_code, answer.text[:300])
+            if wanted == 200:
+                assert _is_allowed(answer, rule), told
+            else:
+                assert problem_of(answer)["status"] == wanted, told
+
+
+async def _stopping(*_: object, **__: object) -> None:
+    _never_write()
+
+
+def _asked_about(rule: Rule, thing: Thing | None) -> Thing | None:
+    """Offers are asked about as the team's they are held out to."""
+    if rule.about == "offer" and thing is not None:
+        return Thing(thing.name, thing.ids, thing.regions, thing.asked)
+    return None if rule.about in ("my_team", "receipt") else thing
+
+
+async def _login_of(world: World, who: Person) -> str:
+    admin = await world.api.person("admin")
+    return str((await admin.saw(f"/api/accounts/{who.me.id}"))["login"])
+
+
+def _is_allowed(answer: Any, rule: Rule) -> bool:
+    """It went through, or something else than permission stopped it: the stage, the body, a receipt nobody has."""
+    if rule.about == "receipt":
+        return answer.status_code not in (401, 403, 500)
+    return answer.status_code not in (401, 403, 404, 500, 503)
+
+
+@pytest.mark.parametrize("role", ["dispatcher", "officer", "grid_worker", "partner", "civil_affairs", "station_staff"])
+async def test_lists_show_what_single_questions_would(world: World, role: str) -> None:
+    """The list, the board and each case by itself are one answer."""
+    who = world.people[role]
+    listed = {case["id"] for case in (await who.saw("/api/cases", limit=200))["cases"]}
+    shown = {case["id"] for case in (await who.saw("/api/board"))["board"]["cases"]}
+    known = {thing.ids["case_id"]: thing for thing in world.things["case"]}
+    for case_id, thing in known.items():
+        seen = (await who.get(f"/api/cases/{case_id}")).status_code == 200
+        assert seen == (case_id in listed) == (case_id in shown), thing.name
+    rule = ROUTES["GET", "/api/cases/{case_id}"]
+    policy = world.api.office.city.policy
+    assert listed & set(known) == {id_ for id_, thing in known.items() if expected(policy, rule, who, thing) == 200}

@@ -1,0 +1,113 @@
+"""Loading a city's folder: everything once, however often."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import copytree
+
+import msgspec
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend import db as schema
+from backend.access import sessions
+from backend.city import City
+from backend.clock import CHINA
+from backend.errors import Invalid
+from backend.office import Office
+from backend.patrol.duty import shift_end
+from backend.patrol.teams import list_teams
+from ops.demo_accounts import make_demo_accounts, read_demo_accounts
+from ops.load_city import load_city, read_teams, shift_on
+
+DALIAN = Path(__file__).parents[2] / "cities/dalian"
+NOW = datetime(2016, 9, 19, 6, 0, tzinfo=CHINA)
+TABLES = (
+    schema.regions,
+    schema.teams,
+    schema.presence,
+    schema.shifts,
+    schema.facilities,
+    schema.accounts,
+    schema.api_keys,
+)
+
+
+async def counts(office: Office) -> list[int]:
+    async with office.db.connect() as tx:
+        return [(await tx.execute(select(func.count()).select_from(table))).scalar_one() for table in TABLES]
+
+
+async def test_loading_twice_changes_nothing(db: AsyncEngine, dalian: City, tmp_path: Path) -> None:
+    office, file = Office(dalian, db), tmp_path / "accounts.json"
+    first = await load_city(office, DALIAN, NOW, demo=True, accounts_file=file)
+    held, kept = await counts(office), file.read_bytes()
+    assert await load_city(office, DALIAN, NOW, demo=True, accounts_file=file) == first
+    assert (await counts(office), file.read_bytes()) == (held, kept)
+    assert held[:5] == [11, 24, 24, 240, 8]
+    assert file.stat().st_mode & 0o077 == 0
+
+
+async def test_every_demonstration_account_signs_in_and_an_officer_rides_with_a_team(
+    db: AsyncEngine, dalian: City, tmp_path: Path
+) -> None:
+    office, file = Office(dalian, db), tmp_path / "accounts.json"
+    await load_city(office, DALIAN, NOW)
+    await make_demo_accounts(office, NOW, file, secret_key="k" * 40)
+    kept = read_demo_accounts(file)
+    assert kept.partner_key is not None
+    one = kept.of_team("T07")
+    _, _, actor = await sessions.sign_in(office, one.login, one.password, None, NOW)
+    async with db.connect() as tx:
+        teams = {team.id: team.code for team in await list_teams(tx, office)}
+    assert actor.team_id is not None
+    assert (teams[actor.team_id], actor.roles) == ("T07", ("officer",))
+
+
+async def test_a_lost_password_file_gives_new_passwords_that_work(
+    db: AsyncEngine, dalian: City, tmp_path: Path
+) -> None:
+    office, file = Office(dalian, db), tmp_path / "accounts.json"
+    await load_city(office, DALIAN, NOW, demo=True, accounts_file=file)
+    before = read_demo_accounts(file).of("dispatcher")
+    file.unlink()
+    await load_city(office, DALIAN, NOW, demo=True, accounts_file=file)
+    after = read_demo_accounts(file).of("dispatcher")
+    assert after.password != before.password
+    await sessions.sign_in(office, after.login, after.password, None, NOW)
+
+
+async def test_shifts_follow_the_pattern(db: AsyncEngine, dalian: City) -> None:
+    office = Office(dalian, db)
+    await load_city(office, DALIAN, NOW)
+    day = NOW.date()
+    assert [moment.hour for moment in shift_on("day", day, dalian)] == [8, 20]
+    assert shift_on("night", day, dalian)[1] - NOW == timedelta(hours=26)
+    async with db.connect() as tx:
+        night = next(team for team in await list_teams(tx, office) if team.shift_pattern == "night")
+        assert await shift_end(tx, office, night.id, NOW) == NOW.replace(hour=8)
+        assert await shift_end(tx, office, night.id, NOW.replace(hour=12)) is None
+
+
+async def test_a_hidden_shelter_is_loaded_as_hidden(db: AsyncEngine, dalian: City) -> None:
+    office = Office(dalian, db)
+    await load_city(office, DALIAN, NOW)
+    async with db.connect() as tx:
+        hidden = (await tx.execute(text("SELECT kind FROM facilities WHERE hidden"))).scalars().all()
+    assert hidden == ["shelter"]
+
+
+def test_a_skill_that_the_policy_does_not_know_is_refused_with_its_line(dalian: City, tmp_path: Path) -> None:
+    folder = tmp_path / "dalian"
+    copytree(DALIAN, folder)
+    file = folder / "teams.csv"
+    file.write_text(file.read_text(encoding="utf-8").replace("mental_health", "mental_helth", 1), encoding="utf-8")
+    with pytest.raises(Invalid, match="mental_helth") as told:
+        read_teams(file, dalian)
+    assert "teams.csv" in told.value.zh
+    assert msgspec.json.encode(told.value.extra)
+
+
+def test_what_follows_from_a_crew_is_among_its_skills(dalian: City) -> None:
+    police = next(team for team in read_teams(DALIAN / "teams.csv", dalian) if team.organisation == "police")
+    assert {"police", "vehicle"} <= set(police.skills)
