@@ -35,6 +35,7 @@ from backend.dispatch import board
 from backend.dispatch.circle_watch import Watch
 from backend.dispatch.filing import Filing
 from backend.intake.photos import FolderStore, PhotoStore
+from backend.intake.weather import Outlook
 from backend.live.feed import Feed
 from backend.live.hub import Hub
 from backend.live.nudge import Nudge
@@ -75,6 +76,7 @@ class Parts:
         self.places.on_news(self.hub.positions)
         self.feed = Feed(self.hub, self._snapshot)
         self.filing = Filing(self.office)
+        self.outlook = Outlook(self.office)
         self.photos: PhotoStore = FolderStore(settings.data_folder / "photos")
         self.watch = Watch(self.office)
         self.limiter = Limiter()
@@ -105,6 +107,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
     given = {
         "office": parts.office,
         "filing": parts.filing,
+        "outlook": parts.outlook,
         "hub": parts.hub,
         "feed": parts.feed,
         "wire": parts.wire,

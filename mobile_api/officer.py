@@ -75,6 +75,8 @@ class Handle(CommandBody, frozen=True):
     handling: Handling
 
 
+OFF_DUTY = "不在岗，位置未保存。 Off duty: positions are not kept."
+
 HANDLE_EXAMPLE = Example(
     summary="护送进站 Escorted to the station",
     value={
@@ -147,7 +149,9 @@ class Officer(Controller):
         good, refused = positions.judge(office, team_id, data.fixes, now)
         newest = await positions.store(office, good)
         async with office.db.connect() as tx:
-            team = await get_team(tx, office, team_id)
+            team, presence = await get_team(tx, office, team_id), await duty.get_presence(tx, office, team_id)
+        if presence.state == "off_duty":
+            return FixesKept(0, [*refused, OFF_DUTY])
         places.tell([_live(fix, office.city.lineage(team.regions)) for fix in newest])
         return FixesKept(len(good), refused)
 

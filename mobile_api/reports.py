@@ -19,6 +19,7 @@ from backend.intake.photo_rows import KeptPhoto, add_photo
 from backend.intake.photos import PhotoStore
 from backend.intake.receipts import parse_receipt
 from backend.intake.report import Report, prepare
+from backend.intake.weather import Outlook
 from backend.office import Office
 from backend.web import AnyRequest, Limiter
 
@@ -70,6 +71,7 @@ class Reports(Controller):
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
         filing: NamedDependency[Filing],
+        outlook: NamedDependency[Outlook],
         limiter: NamedDependency[Limiter],
     ) -> Receipt:
         """收到即受保存：返回回执码，可凭码查询进度。同一 id 重复提交只算一次。
@@ -79,7 +81,7 @@ class Reports(Controller):
         """
         rates = office.city.policy.intake.rate_per_minute
         limiter.demand(_sender(request, by), rates.get(data.channel, 10), time.monotonic())
-        return await filing.file(prepare(data, office.city, by, now))
+        return await filing.file(prepare(data, office.city, by, now, weather=await outlook.now()))
 
     @get("/{receipt:str}", summary="凭回执码查询 What became of a report")
     async def status(self, receipt: FromPath[str], office: NamedDependency[Office]) -> ReportStatus:

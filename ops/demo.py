@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import asyncpg
 import httpx
@@ -48,8 +48,10 @@ STARTING: Final = timedelta(seconds=9)
 READY_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 12.0
 REMEMBER_EVERY_S: Final = 2.0
-FASTEST: Final = 600.0
+FASTEST: Final = 240.0
+"""Beyond this a lease of 90 s is over before an answer has travelled: teams would be asked in vain."""
 PORTS_TRIED: Final = 50
+type Child = subprocess.Popen[bytes]
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -77,7 +79,7 @@ def demo(
 
     Parameters
     ----------
-    speed: 时间快多少倍，1–600。How many times as fast as life.
+    speed: 时间快多少倍，1–240。How many times as fast as life.
     city: 城市目录。The city's folder.
     port: 接口端口；默认取 RESCUE_PORT 或 8080 起第一个空闲的。The API's port; the first free one from 8080 when left out.
     seed: 随机种子。The seed of the simulated people.
@@ -95,11 +97,10 @@ def demo(
         migrations.upgrade(found.database_url)
         asyncio.run(_prepare(folder, city, found, console))
         place = _place(folder, city, found, speed, port)
-        for name in ("serve", "worker"):
-            held.enter_context(_child(name, place))
+        children = {name: held.enter_context(_child(name, place)) for name in ("serve", "worker")}
         _wait_until_ready(place.url)
         try:
-            asyncio.run(_run(place, seed, console))
+            asyncio.run(_run(place, seed, console, children))
         except* KeyboardInterrupt:
             pass
         finally:
@@ -213,7 +214,7 @@ def _settings_only(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _child(name: str, place: Place) -> Iterator[None]:
+def _child(name: str, place: Place) -> Iterator[Child]:
     """`rescue NAME` as a process of its own, ended with us: politely, then firmly; and by the kernel if we are killed."""
     logs = place.folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -230,13 +231,26 @@ def _child(name: str, place: Place) -> Iterator[None]:
             start_new_session=True,
         )
     try:
-        yield
+        yield process
     finally:
         with services.uninterrupted():
             _end(process)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+async def _watch(children: Mapping[str, Child]) -> NoReturn:
+    """Raises Unavailable when one of them has ended by itself."""
+    while True:
+        await asyncio.sleep(1)
+        for name, process in children.items():
+            if process.poll() is not None:
+                raise Unavailable(
+                    f"{name} 进程意外结束，请看 .local/logs/{name}.log。",
+                    f"The process {name} ended by itself; see .local/logs/{name}.log.",
+                    code="child_ended",
+                )
+
+
+def _end(process: Child) -> None:
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(STOP_WITHIN_S)
@@ -263,7 +277,7 @@ def _wait_until_ready(url: str) -> None:
 # --- the day -------------------------------------------------------------------------------------------------------------
 
 
-async def _run(place: Place, seed: int, console: Console) -> None:
+async def _run(place: Place, seed: int, console: Console, children: Mapping[str, Child]) -> None:
     """Simulated people, board, and the notes of the clock, until interrupted."""
     accounts = read_demo_accounts(accounts_file_here())
     line = over_network(place.url)
@@ -288,6 +302,7 @@ async def _run(place: Place, seed: int, console: Console) -> None:
         asyncio.create_task(watcher.run(), name="watcher"),
         asyncio.create_task(show(screen, place.clock.now, console), name="board"),
         asyncio.create_task(days.keep(place, console), name="days"),
+        asyncio.create_task(_watch(children), name="children"),
         asyncio.create_task(stopping.wait(), name="stopping"),
     ]
     done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)

@@ -56,13 +56,13 @@ async def prometheus(office: NamedDependency[Office], hub: NamedDependency[Hub])
     """Prometheus 文本格式，不含个人信息。 Prometheus text; no personal data."""
     c = db.cases.c
     open_cases = (
-        select(c.stage, func.count().label("count"))
+        select(c.stage, func.count().label("cases"))
         .where(c.city_id == office.city_id, c.closed_at.is_(None))
         .group_by(c.stage)
     )
     try:
         async with asyncio.timeout(WITHIN_S), office.db.connect() as tx:
-            counts = {row.stage: row.count for row in await tx.execute(open_cases)}
+            counts = {row.stage: row.cases for row in await tx.execute(open_cases)}
         for stage in OPEN_STAGES:
             metrics.CASES.labels(stage).set(counts.get(stage, 0))
     except Exception as fault:  # noqa: BLE001 - the other figures are wanted most when the database is away

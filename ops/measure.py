@@ -8,6 +8,7 @@ import asyncio
 import shutil
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,7 +34,7 @@ from ops.demo_accounts import DemoAccounts, read_demo_accounts
 from ops.load_city import load_city
 from ops.local import services
 from ops.local.services import Services
-from ops.simulate.crowd import crowd_of, keyed
+from ops.simulate.crowd import Crowd, crowd_of, keyed
 from ops.simulate.day import DayReport, read_day
 from ops.simulate.figures import Figures, Paired, Story, as_rows, figures, paired, stories
 from ops.simulate.person import Event
@@ -66,7 +67,10 @@ class Checks(Struct, frozen=True, kw_only=True):
 
 
 class DayRun(Struct, frozen=True, kw_only=True):
-    """One run of the day. circle_*: share of the risk-weighted city within 30 minutes of a free team, every 10 minutes."""
+    """One run of the day. circle_*: share of the risk-weighted city within 30 minutes of a free team, every 10 minutes.
+
+    joined_wrongly_*: reports that ended in a case which a report of another spot had opened.
+    """
 
     method: str
     seed: int
@@ -74,6 +78,8 @@ class DayRun(Struct, frozen=True, kw_only=True):
     figures: Figures
     circle_mean: float
     circle_least: float
+    joined_wrongly_by_rule: int
+    joined_wrongly_by_person: int
     second_opinion: Compared | None
     checks: Checks
     stories: list[Story]
@@ -221,6 +227,8 @@ class Day:
         checks = await self._check(office, crowd.faults, [filed.receipt for filed in crowd.reporters.filed], phone)
         async with office.db.connect() as tx:
             events = [event async for event in log.everything(tx, office.city_id)]
+            links = [tuple(row) for row in await tx.execute(_LINKS, {"c": office.city_id})]
+        wrongly = self._joined_wrongly(crowd, links, events)
         await crowd.end()
         await phone.close()
         shares = observer.shares or [0.0]
@@ -231,10 +239,18 @@ class Day:
             figures=figures(events),
             circle_mean=round(sum(shares) / len(shares), 4),
             circle_least=min(shares),
+            joined_wrongly_by_rule=wrongly["rule"],
+            joined_wrongly_by_person=wrongly.total() - wrongly["rule"],
             second_opinion=compared(opinion.opinions) if opinion else None,
             checks=checks,
             stories=list(stories(events).values()),
         )
+
+    def _joined_wrongly(self, crowd: Crowd, links: list[tuple[Any, ...]], events: list[log.Event]) -> Counter[str]:
+        """Reports in a case that another spot's report opened, by who joined them."""
+        spots = {str(crowd.reporters.id_of(key, report)): report.spot for key, report in keyed(self.reports)}
+        opened = {str(story.case_id): spots.get(story.opened_by or "") for story in stories(events).values()}
+        return Counter(str(by) for case_id, sighting_id, by in links if spots[str(sighting_id)] != opened[str(case_id)])
 
     async def _check(self, office: Office, faults: list[str], receipts: list[str], phone: Phone) -> Checks:
         async with office.db.connect() as tx:
@@ -261,6 +277,7 @@ _WITHOUT_CASE = text("""
         SELECT FROM case_sightings l JOIN cases k ON k.city_id = l.city_id AND k.id = l.case_id
         WHERE l.city_id = s.city_id AND l.sighting_id = s.id AND l.left_at IS NULL)
 """)
+_LINKS = text("SELECT case_id, sighting_id, joined_by FROM case_sightings WHERE city_id = :c AND left_at IS NULL")
 _OPEN = text("SELECT EXISTS (SELECT FROM cases WHERE city_id = :c AND closed_at IS NULL)")
 
 
@@ -310,7 +327,11 @@ def _show(runs: list[DayRun], pairs: Paired | None) -> None:
 
 def _rows(run: DayRun) -> list[tuple[str, str]]:
     circle = ("救助圈（平均 / 最低）circle (mean / least)", f"{run.circle_mean:.1%} / {run.circle_least:.1%}")
-    return [*as_rows(run.figures), circle, ("用时 run took", f"{run.took_s:.0f} s")]
+    wrongly = (
+        "并错地点的报告（规则 / 人工）reports joined to another spot (rule / person)",
+        f"{run.joined_wrongly_by_rule} / {run.joined_wrongly_by_person}",
+    )
+    return [*as_rows(run.figures), wrongly, circle, ("用时 run took", f"{run.took_s:.0f} s")]
 
 
 def _show_checks(console: Console, run: DayRun) -> None:

@@ -118,7 +118,15 @@ async def teams_of(tx: AsyncConnection, office: Office, by: Actor) -> list[dict[
     seen = [p.c[n] for n in ("state", "state_since", "shift_ends_at", "lon", "lat", "fix_at", "heading_deg")]
     query = select(*columns, *seen).join(p, (p.c.city_id == t.c.city_id) & (p.c.team_id == t.c.id))
     rows = await tx.execute(query.where(t.c.city_id == office.city_id, t.c.active).order_by(t.c.code))
-    return [msgspec.to_builtins(dict(row._mapping)) for row in rows if may_see_team(office, by, row.id, row.regions)]
+    return [_team_as_shown(row._asdict()) for row in rows if may_see_team(office, by, row.id, row.regions)]
+
+
+def _team_as_shown(team: dict[str, Any]) -> dict[str, Any]:
+    """Where people are off duty is nobody's business (DOMAIN §8)."""
+    if team["state"] == "off_duty":
+        team |= {"lon": None, "lat": None, "fix_at": None, "heading_deg": None}
+    found: dict[str, Any] = msgspec.to_builtins(team)
+    return found
 
 
 def may_see_team(office: Office, by: Actor, team_id: UUID, regions: Iterable[str]) -> bool:

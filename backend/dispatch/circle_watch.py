@@ -57,7 +57,7 @@ class Watch:
         circle = self.ground.circle(
             self.roster.fleet,
             limit_s=self.office.city.policy.circle.within.seconds,
-            factors=self.office.city.factors_at(now),
+            factors=self.roster.factors,
         )
         return Picture(now, circle, weights, circle.share(weights), int(self.roster.available().sum()))
 

@@ -89,7 +89,7 @@ def candidates_within(
         LonLat(case.lon, case.lat),
         k=phase.k,
         within_s=min(phase.within_s, FARTHEST_S),
-        factors=office.city.factors_at(now),
+        factors=roster.factors,
         available=available,
     )
     return matching.rank(case, found, roster.teams, office.city.policy, now)

@@ -19,7 +19,7 @@ from backend.ids import new_id
 from backend.intake import duplicates
 from backend.intake.looks import Looks
 from backend.intake.receipts import new_receipt
-from backend.intake.triage import Triage, assess
+from backend.intake.triage import Triage, WeatherNow, assess
 from backend.policy import Danger
 
 Channel = Literal["web", "app", "hotline", "grid", "taxi", "patrol", "partner"]
@@ -132,7 +132,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
         )
 
 
-def prepare(report: Report, city: City, by: Actor, now: datetime) -> Prepared:
+def prepare(report: Report, city: City, by: Actor, now: datetime, *, weather: WeatherNow | None = None) -> Prepared:
     """Judge one report. Raises Invalid with a sentence for the reporter; odd but possible things become warnings."""
     _demand_channel(report.channel, by)
     located = locate(report.place.lon, report.place.lat, report.place.crs, city.area)
@@ -143,6 +143,7 @@ def prepare(report: Report, city: City, by: Actor, now: datetime) -> Prepared:
         city.policy,
         local=occurred_at.astimezone(city.zone),
         looks=report.looks,
+        weather=weather,
         text=report.description,
     )
     id_ = report.id or new_id()
@@ -196,11 +197,17 @@ def _moment(said: datetime | None, now: datetime) -> tuple[datetime, list[dict[s
     if said.tzinfo is None:
         raise Invalid("时间必须带时区。", "The time needs its zone.", field="occurred_at", hint=now.isoformat())
     if said > now + AHEAD:
-        raise Invalid("时间在未来，请检查手机时钟。", "The time lies in the future: check the clock.", field="occurred_at")
+        raise Invalid(
+            "时间在未来，请检查手机时钟。", "The time lies in the future: check the clock.", field="occurred_at"
+        )
     if said < now - OLDEST:
         raise Invalid("时间太久，请按新情况上报。", "That is more than a week ago.", field="occurred_at")
     if said > now:
-        warning = {"code": "clock_ahead", "zh": "手机时钟偏快，按现在计。", "en": "The phone's clock is ahead; taken as now."}
+        warning = {
+            "code": "clock_ahead",
+            "zh": "手机时钟偏快，按现在计。",
+            "en": "The phone's clock is ahead; taken as now.",
+        }
         return now, [warning]
     return said, []
 

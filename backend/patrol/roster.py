@@ -14,8 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.geo.fleet import Fleet
-from backend.geo.modes import Mode
+from backend.geo.modes import NO_FACTORS, Mode
 from backend.geo.place import LonLat
+from backend.intake import weather
 from backend.office import Office
 from backend.patrol.records import TeamNow
 
@@ -55,6 +56,8 @@ class Roster:
         self.office = office
         self.fleet = Fleet(office.city.roads)
         self.teams: dict[str, TeamNow] = {}
+        self.factors = NO_FACTORS
+        """How much longer the roads take now, by the hour and the weather."""
 
     async def refresh(self, tx: AsyncConnection, now: datetime) -> None:
         """Bring teams, positions and availability up to what the database says."""
@@ -64,6 +67,7 @@ class Roster:
         for id_, team in fresh.items():
             self._place(id_, team, self.teams.get(id_))
         self.teams = fresh
+        self.factors = self.office.city.factors_at(now, (await weather.current(tx, self.office)).state)
 
     def available(self, without: Iterable[UUID] = ()) -> NDArray[np.bool_]:
         """The free teams as a mask over the fleet's slots, some left out."""

@@ -18,6 +18,8 @@ from backend.dispatch import board
 from backend.dispatch.circle_watch import Watch
 from backend.errors import Unavailable
 from backend.geo.place import LonLat
+from backend.intake import weather
+from backend.intake.triage import WeatherNow
 from backend.live.visibility import may_see
 from backend.office import Office
 from backend.patrol import duty
@@ -138,6 +140,24 @@ class CityNow(Controller):
             cells=cells,
             gaps=circle.gaps(),
         )
+
+    @get("/weather", summary="当前天气 The weather now")
+    async def weather(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> WeatherNow:
+        """影响路上时间与危险判断。 Roads are slower in it; being outside may be a danger."""
+        demand(office.city.policy.roles, by, "circle:read")
+        async with office.db.connect() as tx:
+            return await weather.current(tx, office)
+
+    @post("/weather", summary="设置天气 Set the weather", status_code=200)
+    async def set_weather(
+        self,
+        data: WeatherNow,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> WeatherNow:
+        """状态取规则文件 [weather.speed] 中的名称。 state is one of the policy's `[weather.speed]`."""
+        return await weather.set_weather(office, data, by=by, now=now)
 
     @get("/regions", summary="辖区 Regions")
     async def regions(self, office: NamedDependency[Office]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -61,8 +62,12 @@ class Reporters:
             self.filed.append(Filed(key, receipt["receipt"], receipt["case_id"], not receipt["known"]))
             self._world.street.heard(receipt["case_id"], key, report)
 
+    def id_of(self, key: str, report: DayReport) -> UUID:
+        """The id under which the report is sent, also when it is sent again."""
+        return self._world.chance.id(report.at, "report", key)
+
     async def _send(self, key: str, report: DayReport) -> Reply:
-        body = {**_body(report), "id": str(self._world.chance.id(report.at, "report", key))}
+        body = {**_body(report), "id": str(self.id_of(key, report))}
         if report.channel not in PUBLIC:
             return await self._desk.post("/api/reports", body)
         own = Phone(self._line, _address(self._next))

@@ -20,6 +20,7 @@ from backend.access.actor import SYSTEM, Actor
 from backend.access.keys import NewKey
 from backend.app import Parts
 from backend.clock import ManualClock, SystemClock
+from backend.geo.place import LonLat
 from backend.ids import new_id
 from backend.office import Office
 from backend.patrol import duty
@@ -206,8 +207,6 @@ class Api:
             return {team.code: team.id for team in await list_teams(tx, self.office)}
 
     def _team(self, code: str, place: tuple[float, float]) -> Any:
-        from backend.geo.place import LonLat
-
         region = self.office.city.regions_of(LonLat(*place))[0]
         return new_team(
             code=code,

@@ -1,6 +1,6 @@
 """The whole application on a real port, over real PostgreSQL and Valkey, with Dalian as it is shipped and a clock that stands."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,3 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _anything(*_: object) -> None:
     """No limit."""
-
-
-Problem = Callable[[object], dict[str, object]]

@@ -228,6 +228,7 @@ async def test_a_reason_is_words_that_can_be_kept(shared: Api) -> None:
         said = problem_of(await dispatcher.post(f"/api/cases/{case_id}/withdraw", {"reason": reason}))
         assert (said["status"], said["field"]) == (422, "reason")
         assert zh in said["detail_zh"]
+    body: dict[str, Any]
     for body in ({"reason": "\u0000", "action": "void"}, {"reason": "x", "action": "\u0000"}):
         assert problem_of(await dispatcher.post(f"/api/cases/{case_id}/ask", body))["status"] == 422
 
@@ -384,8 +385,8 @@ async def test_one_bad_position_does_not_cost_the_others(shared: Api) -> None:
     naive = [{"at": "2016-09-19T06:00:00", "lon": LON, "lat": LAT}, fixes[0]]
     told = await officer.did("/api/officer/positions", {"fixes": naive})
     assert (told["kept"], len(told["refused"])) == (1, 1)
-    for body in ({"fixes": []}, {"fixes": [fixes[0]] * 501}, {"fixes": [{**fixes[0], "lon": "x"}]}):
-        assert problem_of(await officer.post("/api/officer/positions", body))["status"] == 422
+    for wrong in ([], [fixes[0]] * 501, [{**fixes[0], "lon": "x"}]):
+        assert problem_of(await officer.post("/api/officer/positions", {"fixes": wrong}))["status"] == 422
     huge = [{**fixes[0], "speed_m_s": 1e308, "accuracy_m": 1e300, "heading_deg": -1e10}]
     assert (await officer.post("/api/officer/positions", {"fixes": huge})).status_code in (200, 422)
 

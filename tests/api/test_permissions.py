@@ -232,7 +232,7 @@ async def _built(api: Api) -> World:
 
 
 async def _people(api: Api, teams: dict[str, UUID]) -> dict[str, Person]:
-    roles = [role for role in api.office.city.policy.roles if role not in (*NOBODY, "officer")]
+    roles: list[str] = [role for role in api.office.city.policy.roles if role not in (*NOBODY, "officer")]
     people = {role: await api.person(role, regions=(ZHONGSHAN,)) for role in roles}
     people |= {n: await api.person("officer", regions=(ZHONGSHAN,), team_id=t) for n, t in teams.items()}
     return {"public": api.public, "partner": await api.partner(regions=(ZHONGSHAN,)), **people}

@@ -123,7 +123,7 @@ async def _refusals(api: Api) -> str:
 async def test_an_error_of_the_database_says_nothing_of_the_values_it_was_given(api: Api) -> None:
     """SQLAlchemy prints parameters into its messages unless told otherwise, and messages end up in logs."""
     async with api.office.db.connect() as tx:
-        with pytest.raises(Exception, match="undefined_column|does not exist") as caught:
+        with pytest.raises(Exception, match="does not exist") as caught:
             await tx.execute(text("SELECT nothing FROM sighting_contacts WHERE phone = :p"), {"p": PHONE})
     assert PHONE not in str(caught.value)
 
@@ -191,6 +191,7 @@ async def test_the_desk_reads_how_to_ring_back_and_every_look_is_written_down(ap
     elsewhere = await api.person("dispatcher", regions=(XIGANG,))
     assert problem_of(await elsewhere.get(path))["status"] == 404
     assert problem_of(await api.public.get(path))["status"] == 401
+    await people["checker"].did(f"/api/cases/{receipt['case_id']}/verify")
     timeline = (await people["shift_leader"].saw(f"/api/cases/{receipt['case_id']}/events"))["events"]
     looks = [event for event in timeline if event["kind"] == "sighting.contact_read"]
     assert [event["actor"]["id"] for event in looks] == [people[name].me.id for name in people if name in callers]

@@ -244,10 +244,10 @@ async def test_what_a_killed_worker_had_begun_is_done_once_by_another(town: Town
     held = await _holding_log(town)
     dying = asyncio.create_task(town.worker.turn())
     victim = await _waiting(town, 1)
-    await held.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": victim})
-    await held.rollback()
-    await held.close()
     with capture_logs():
+        await held.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": victim})
+        await held.rollback()
+        await held.close()
         await dying
 
     assert await town.offers(case_id) == []

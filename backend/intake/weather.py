@@ -1,4 +1,4 @@
-"""The weather that holds in a city now: set by a desk (and by warnings, where campaigns are in use), read by everybody.
+"""The weather that holds in a city now: set by a desk, read by everybody.
 
 Roads take longer in it (policy `[weather.speed]`), and being outside may be a danger by itself (`backend.intake.triage`).
 """
@@ -6,7 +6,6 @@ Roads take longer in it (policy `[weather.speed]`), and being outside may be a d
 import time
 from datetime import datetime
 
-from msgspec import Struct
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,29 +14,24 @@ from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
 from backend.errors import Invalid
 from backend.ids import new_id
+from backend.intake.triage import WeatherNow
 from backend.office import Office
 
 SEEN_FOR_S = 15.0
 """So long a process goes on with the weather it last read: it changes by the hour, reports come by the second."""
 
 
-class Conditions(Struct, frozen=True, kw_only=True):
-    """state: a key of the policy's `[weather.speed]`. feels_c: felt temperature, °C. warned: a cold or heat warning holds."""
-
-    state: str = "clear"
-    feels_c: float | None = None
-    warned: bool = False
-
-
-async def current(tx: AsyncConnection, office: Office) -> Conditions:
+async def current(tx: AsyncConnection, office: Office) -> WeatherNow:
     """What was set last; a clear day when nothing ever was."""
     w = db.weather.c
-    query = select(w.state, w.feels_c, w.warned).where(w.city_id == office.city_id).order_by(w.set_at.desc(), w.id.desc())
+    query = (
+        select(w.state, w.feels_c, w.warned).where(w.city_id == office.city_id).order_by(w.set_at.desc(), w.id.desc())
+    )
     row = (await tx.execute(query.limit(1))).first()
-    return Conditions(**row._asdict()) if row else Conditions()
+    return WeatherNow(**row._asdict()) if row else WeatherNow()
 
 
-async def set_conditions(office: Office, wanted: Conditions, *, by: Actor, now: datetime) -> Conditions:
+async def set_weather(office: Office, wanted: WeatherNow, *, by: Actor, now: datetime) -> WeatherNow:
     """Say what the weather is. Raises Invalid for a state that the policy does not name."""
     demand(office.city.policy.roles, by, "weather:write", Object(regions=office.city.whole))
     states = office.city.policy.weather.speed
@@ -47,7 +41,9 @@ async def set_conditions(office: Office, wanted: Conditions, *, by: Actor, now: 
         )
     async with office.begin() as tx:
         row = {"state": wanted.state, "feels_c": wanted.feels_c, "warned": wanted.warned}
-        await tx.execute(insert(db.weather).values(city_id=office.city_id, id=new_id(), set_at=now, set_by=by.id, **row))
+        await tx.execute(
+            insert(db.weather).values(city_id=office.city_id, id=new_id(), set_at=now, set_by=by.id, **row)
+        )
         entry = log.Entry(kind="weather.set", actor=by, occurred_at=now, data=row, regions=office.city.whole)
         await log.append(tx, office.city_id, [entry], now=now)
     return wanted
@@ -58,9 +54,9 @@ class Outlook:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._seen, self._until_s = Conditions(), 0.0
+        self._seen, self._until_s = WeatherNow(), 0.0
 
-    async def now(self) -> Conditions:
+    async def now(self) -> WeatherNow:
         """As it was read last."""
         if time.monotonic() >= self._until_s:
             async with self._office.db.connect() as tx:
