@@ -138,7 +138,7 @@ async def count_by_stage(tx: AsyncConnection, office: Office, by: Actor) -> dict
     """How many cases the actor may see in each stage."""
     c = db.cases.c
     query = select(c.stage, func.count()).where(c.city_id == office.city_id, visible(office, by)).group_by(c.stage)
-    return {stage: count for stage, count in (await tx.execute(query)).all()}
+    return {row[0]: row[1] for row in await tx.execute(query)}
 
 
 async def decisions_of(tx: AsyncConnection, office: Office, case_id: UUID) -> list[dict[str, Any]]:

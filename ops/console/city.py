@@ -151,7 +151,7 @@ class CityNow(Controller):
     @post("/weather", summary="设置天气 Set the weather", status_code=200)
     async def set_weather(
         self,
-        data: WeatherNow,
+        data: JSONBody[WeatherNow],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],

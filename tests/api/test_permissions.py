@@ -133,6 +133,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/teams/{team_id}/duty"): Rule(("team:duty",), "team", lambda _: {"state": "on_duty"}),
     ("GET", "/api/circle"): Rule(("circle:read",)),
     ("GET", "/api/policy"): Rule(("policy:read",)),
+    ("GET", "/api/weather"): Rule(("circle:read",)),
+    ("POST", "/api/weather"): Rule(("weather:write",), "city", lambda _: {"state": "clear"}),
     # accounts and keys
     ("GET", "/api/accounts"): Rule(("account:read",)),
     ("POST", "/api/accounts"): Rule(("account:write",), body=lambda _: _new_account()),
@@ -225,6 +227,7 @@ async def _built(api: Api) -> World:
             Thing("another team", {"team_id": str(teams[2])}, (XIGANG, CITY), (teams[2],)),
         ],
         **await _accounts(api, people),
+        "city": [Thing("the city", {}, (CITY,))],
         "receipt": [Thing("a receipt", {"receipt": "2222-2222-2222"})],
         "key": [Thing("a key", {"key_id": (await _a_key(api))})],
     }

@@ -10,15 +10,13 @@ from structlog.testing import capture_logs
 
 from backend import db as tables
 from backend.clock import ManualClock
-from backend.dispatch import board, desk
+from backend.dispatch import board
 from backend.dispatch.records import Offer
-from backend.errors import Conflict, NotFound
 from backend.geo.modes import STRAIGHT_DETOUR, STRAIGHT_MPS
 from backend.geo.place import LonLat, distance_m
-from backend.ids import new_id
 from backend.policy import Phase, Span
 from tests.dispatch import builders
-from tests.dispatch.builders import DISPATCHER, FAR_AWAY, LEADER, SPOT, Town, east_of, team, town_policy
+from tests.dispatch.builders import FAR_AWAY, SPOT, Town, east_of, team, town_policy
 
 SECONDS_PER_METRE = STRAIGHT_DETOUR / STRAIGHT_MPS[0]
 """A car at six in the morning, without roads."""
@@ -29,13 +27,13 @@ def at_minutes(minutes: float) -> float:
     return minutes * 60 / SECONDS_PER_METRE
 
 
-async def _town(db: AsyncEngine, clock: ManualClock, *minutes: float, **search: Any) -> Town:
+async def town_at(db: AsyncEngine, clock: ManualClock, *minutes: float, **search: Any) -> Town:
     """A town whose teams are so many minutes from the spot."""
     teams = [team(n, east_of(SPOT, at_minutes(away))) for n, away in enumerate(minutes)]
     return await builders.town(db, clock, teams, town_policy(search=search))
 
 
-async def _live(town: Town, case_id: UUID) -> Offer:
+async def live(town: Town, case_id: UUID) -> Offer:
     offer = await town.live_offer(case_id)
     assert offer is not None
     return offer
@@ -50,8 +48,8 @@ async def _decisions(town: Town, case_id: UUID) -> list[dict[str, Any]]:
 async def test_the_search_widens_until_somebody_is_near_enough(
     db: AsyncEngine, clock: ManualClock, minutes: int, phase: int
 ) -> None:
-    town = await _town(db, clock, minutes)
-    offer = await _live(town, await town.offered())
+    town = await town_at(db, clock, minutes)
+    offer = await live(town, await town.offered())
     assert (offer.phase, offer.round) == (phase, 1)
     assert offer.eta_s == pytest.approx(minutes * 60, rel=0.01)
     assert (await town.case(offer.case_id)).alarm is None
@@ -65,15 +63,15 @@ async def test_the_nearest_phase_wins_over_a_better_skilled_team_farther_off(
         db, clock, [team(0, east_of(SPOT, at_minutes(8)), skills=[]), team(1, east_of(SPOT, at_minutes(15)))]
     )
     case_id = await town.offered(dangers=["injury"])
-    assert (await _live(town, case_id)).team_id == town.teams[0]
+    assert (await live(town, case_id)).team_id == town.teams[0]
 
 
 async def test_outside_the_circle_the_best_that_can_be_had_is_asked_and_a_person_is_told_at_once(
     db: AsyncEngine, clock: ManualClock
 ) -> None:
-    town = await _town(db, clock, 45, 60)
+    town = await town_at(db, clock, 45, 60)
     case_id = await town.offered()
-    offer = await _live(town, case_id)
+    offer = await live(town, case_id)
     assert (offer.team_id, offer.phase, offer.offered_at) == (town.teams[0], 3, town.now)
     assert offer.eta_s == pytest.approx(45 * 60, rel=0.01)
     assert (await town.case(case_id)).alarm == "outside_circle"
@@ -94,7 +92,7 @@ async def _alarms(town: Town) -> list[object]:
 async def test_a_search_that_waits_before_it_goes_beyond_the_circle_says_so_at_once(
     db: AsyncEngine, clock: ManualClock
 ) -> None:
-    town = await _town(db, clock, 45, phases=_patient())
+    town = await town_at(db, clock, 45, phases=_patient())
     case_id = await town.accepted()
     await town.worker.turn()
     assert (await town.case(case_id)).alarm == "outside_circle"
@@ -102,14 +100,14 @@ async def test_a_search_that_waits_before_it_goes_beyond_the_circle_says_so_at_o
     for _ in range(2):
         clock.advance(seconds=30)
         await town.worker.turn()
-    assert (await _live(town, case_id)).team_id == town.teams[0]
+    assert (await live(town, case_id)).team_id == town.teams[0]
     await town.is_sound()
 
 
 async def test_nobody_free_is_an_alarm_and_the_first_who_is_free_again_is_asked(
     db: AsyncEngine, clock: ManualClock
 ) -> None:
-    town = await _town(db, clock, 5)
+    town = await town_at(db, clock, 5)
     busy = await town.dispatched()
     case_id = await town.accepted(east_of(SPOT, 700))
     for _ in range(4):
@@ -127,13 +125,13 @@ async def test_nobody_free_is_an_alarm_and_the_first_who_is_free_again_is_asked(
 
     await town.granted(busy, "void")
     await town.worker.turn()
-    assert (await _live(town, case_id)).team_id == town.teams[0]
+    assert (await live(town, case_id)).team_id == town.teams[0]
     assert (await town.case(case_id)).alarm is None
     await town.is_sound()
 
 
 async def test_a_city_without_any_team_on_duty_is_an_alarm(db: AsyncEngine, clock: ManualClock) -> None:
-    town = await _town(db, clock)
+    town = await town_at(db, clock)
     case_id = await town.accepted()
     await town.worker.turn()
     assert (await town.case(case_id)).alarm is not None
@@ -168,13 +166,13 @@ async def test_a_decliner_hears_nothing_while_wider_phases_are_still_to_come(
     db: AsyncEngine, clock: ManualClock
 ) -> None:
     """Everybody has been asked only when the widest phase has nobody left."""
-    town = await _town(db, clock, 5, 45, phases=_patient())
+    town = await town_at(db, clock, 5, 45, phases=_patient())
     case_id = await town.offered()
     await town.decline(case_id)
     for _ in range(3):
         await town.worker.turn()
         clock.advance(seconds=30)
-    offer = await _live(town, case_id)
+    offer = await live(town, case_id)
     assert (offer.team_id, offer.round) == (town.teams[1], 1)
 
 
@@ -207,7 +205,7 @@ async def test_a_pause_lies_between_two_rounds(town: Town) -> None:
 
 
 async def test_a_city_may_remember_a_decline_for_the_whole_case(db: AsyncEngine, clock: ManualClock) -> None:
-    town = await _town(db, clock, 3, 5, decline_memory="case")
+    town = await town_at(db, clock, 3, 5, decline_memory="case")
     case_id = await town.accepted()
     await _declined_by_all(town, case_id, 30)
     assert [one.team_id for one in await town.offers(case_id)] == town.teams
@@ -254,7 +252,7 @@ async def test_what_counts_against_a_team_is_stored_with_exact_seconds(db: Async
 
 async def test_a_decision_is_kept_whole(town: Town) -> None:
     case_id = await town.offered()
-    offer = await _live(town, case_id)
+    offer = await live(town, case_id)
     (decision,) = await _decisions(town, case_id)
     assert decision["id"] == str(offer.decision_id)
     assert decision["chosen_team"] == str(offer.team_id)
@@ -282,14 +280,14 @@ async def test_a_team_that_lacks_what_the_case_must_have_is_asked_last_and_not_n
 
 
 async def test_a_critical_case_has_the_shorter_lease(town: Town) -> None:
-    normal = await _live(town, await town.offered())
-    critical = await _live(town, await town.offered(east_of(SPOT, 3000), dangers=["unconscious"]))
+    normal = await live(town, await town.offered())
+    critical = await live(town, await town.offered(east_of(SPOT, 3000), dangers=["unconscious"]))
     assert (normal.expires_at - normal.offered_at).total_seconds() == 90
     assert (critical.expires_at - critical.offered_at).total_seconds() == 45
 
 
 async def test_the_gravest_case_is_searched_for_first(db: AsyncEngine, clock: ManualClock) -> None:
-    town = await _town(db, clock, 5, method="one_by_one")
+    town = await town_at(db, clock, 5, method="one_by_one")
     await town.accepted()
     clock.advance(seconds=1)
     grave = await town.accepted(east_of(SPOT, 900), dangers=["injury"])
@@ -300,7 +298,7 @@ async def test_the_gravest_case_is_searched_for_first(db: AsyncEngine, clock: Ma
 async def test_many_are_settled_together_and_a_critical_case_is_never_the_one_left_out(
     db: AsyncEngine, clock: ManualClock
 ) -> None:
-    town = await _town(db, clock, 2, 4, method="batch")
+    town = await town_at(db, clock, 2, 4, method="batch")
     cases = [await town.accepted(east_of(SPOT, 300 * n)) for n in range(4)]
     grave = await town.accepted(east_of(SPOT, 2500), dangers=["unconscious"])
     await town.worker.turn()
@@ -316,18 +314,18 @@ async def test_many_are_settled_together_and_a_critical_case_is_never_the_one_le
 
 async def test_a_batch_saves_seconds_over_one_by_one(db: AsyncEngine, clock: ManualClock) -> None:
     """The first case's best team is the only one near the second."""
-    town = await _town(db, clock, 4, 0.5, method="batch")
+    town = await town_at(db, clock, 4, 0.5, method="batch")
     first = await town.accepted(east_of(SPOT, at_minutes(1.9)))
     second = await town.accepted(east_of(SPOT, -at_minutes(5)))
     await town.worker.turn()
-    assert (await _live(town, first)).team_id == town.teams[0]
-    assert (await _live(town, second)).team_id == town.teams[1]
+    assert (await live(town, first)).team_id == town.teams[0]
+    assert (await live(town, second)).team_id == town.teams[1]
 
 
 async def test_one_case_that_cannot_be_judged_does_not_stop_the_search_for_the_others(
     db: AsyncEngine, clock: ManualClock
 ) -> None:
-    town = await _town(db, clock, 2, 4, method="batch")
+    town = await town_at(db, clock, 2, 4, method="batch")
     good = await town.accepted()
     bad = await town.accepted(east_of(SPOT, 3000))
     # Nothing of such a case may be written, whoever tries.
@@ -348,149 +346,8 @@ async def test_one_case_that_cannot_be_judged_does_not_stop_the_search_for_the_o
     await town.is_sound()
 
 
-# --- the dispatcher --------------------------------------------------------------------------------------------------
-
-
-async def test_a_dispatcher_sends_another_team_than_the_one_being_asked(town: Town) -> None:
-    case_id = await town.offered()
-    asked = await _live(town, case_id)
-    other = town.teams[2]
-    await desk.assign_team(town.office, case_id, other, "熟悉此人", town.by(DISPATCHER))
-    case = await town.case(case_id)
-    assert (case.stage, case.team_id) == ("dispatched", other)
-    assert [(one.team_id, one.state) for one in await town.offers(case_id)] == [
-        (asked.team_id, "withdrawn"),
-        (other, "accepted"),
-    ]
-    assert await town.kinds(case_id) == [
-        "case.opened", "case.accepted", "offer.made", "offer.withdrawn", "case.assigned",
-    ]  # fmt: skip
-    await town.is_sound()
-
-
-async def test_a_dispatcher_may_send_the_very_team_that_is_being_asked(town: Town) -> None:
-    case_id = await town.offered()
-    asked = await _live(town, case_id)
-    await desk.assign_team(town.office, case_id, asked.team_id, "已电话确认", town.by(DISPATCHER))
-    assert (await town.case(case_id)).team_id == asked.team_id
-    await town.is_sound()
-
-
-async def test_a_dispatcher_may_send_a_team_that_has_declined(town: Town) -> None:
-    case_id = await town.offered()
-    declined = await town.decline(case_id)
-    await desk.assign_team(town.office, case_id, declined, "电话商定", town.by(DISPATCHER))
-    assert (await town.case(case_id)).team_id == declined
-    await town.is_sound()
-
-
-async def test_a_case_can_go_from_team_to_team_and_back(town: Town) -> None:
-    case_id = await town.dispatched()
-    for team_id in (town.teams[1], town.teams[0], town.teams[1]):
-        await desk.assign_team(town.office, case_id, team_id, "改派", town.by(DISPATCHER))
-        assert (await town.case(case_id)).team_id == team_id
-    await town.is_sound()
-
-
-async def test_a_case_reassigned_on_the_spot_closes_the_first_teams_visit(town: Town) -> None:
-    case_id = await town.arrived()
-    await desk.assign_team(town.office, case_id, town.teams[1], "改派", town.by(DISPATCHER))
-    (visit,) = await town.rows(tables.handlings)
-    assert visit["verdict"] == "abandoned"
-    await town.arrive(case_id)
-    await town.handle(case_id)
-    await town.verify(case_id)
-    assert sorted(row["verdict"] for row in await town.rows(tables.handlings)) == ["abandoned", "passed"]
-    await town.is_sound()
-
-
-async def test_a_team_off_duty_or_with_a_case_cannot_be_sent(town: Town) -> None:
-    busy = await town.dispatched()
-    case_id = await town.accepted(east_of(SPOT, 2000))
-    taken = (await town.case(busy)).team_id
-    assert taken is not None
-    await town.on_duty(town.teams[2], "off_duty")
-    for team_id in (taken, town.teams[2]):
-        with pytest.raises(Conflict) as refused:
-            await desk.assign_team(town.office, case_id, team_id, "近", town.by(DISPATCHER))
-        assert refused.value.code == "team_not_free"
-    with pytest.raises(NotFound):
-        await desk.assign_team(town.office, case_id, new_id(), "近", town.by(DISPATCHER))
-
-
-@pytest.mark.parametrize("so_far", ["offered", "dispatched"])
-async def test_the_machine_does_not_give_a_case_back_to_the_team_it_was_taken_from(town: Town, so_far: str) -> None:
-    case_id = await (town.offered() if so_far == "offered" else town.dispatched())
-    (first,) = await town.offers(case_id)
-    await desk.withdraw_team(town.office, case_id, "车辆另有任务", town.by(DISPATCHER))
-    await town.worker.turn()
-    assert (await _live(town, case_id)).team_id != first.team_id
-
-
-async def test_the_machine_does_not_give_a_case_back_to_the_team_that_returned_it(town: Town) -> None:
-    case_id = await town.dispatched()
-    (first,) = await town.offers(case_id)
-    await town.granted(case_id, "return")
-    await town.worker.turn()
-    assert (await _live(town, case_id)).team_id != first.team_id
-
-
-async def test_a_team_taken_off_is_free_at_once(town: Town) -> None:
-    case_id = await town.dispatched()
-    taken = (await town.case(case_id)).team_id
-    assert taken is not None
-    await desk.withdraw_team(town.office, case_id, "另有任务", town.by(LEADER))
-    await desk.assign_team(town.office, await town.accepted(east_of(SPOT, 3000)), taken, "近", town.by(DISPATCHER))
-    await town.is_sound()
-
-
-async def test_widening_looks_farther_now_and_asks_everybody_anew(db: AsyncEngine, clock: ManualClock) -> None:
-    town = await _town(db, clock, 5, 45)
-    case_id = await town.offered()
-    declined = await town.decline(case_id)
-    for expected in (1, 2, 3):
-        await desk.widen_search(town.office, case_id, town.by(DISPATCHER))
-        assert (await town.case(case_id)).search_phase == expected
-    await town.worker.turn()
-    assert (await _live(town, case_id)).team_id == declined
-    await town.is_sound()
-
-
-async def test_widening_takes_the_live_offer_back(town: Town) -> None:
-    case_id = await town.offered()
-    await desk.widen_search(town.office, case_id, town.by(DISPATCHER))
-    assert [one.state for one in await town.offers(case_id)] == ["withdrawn"]
-
-
-async def test_a_team_that_is_sent_or_taken_off_by_a_dispatcher_is_told(town: Town) -> None:
-    case_id = await town.accepted()
-    first, second = town.teams[1], town.teams[2]
-    await desk.assign_team(town.office, case_id, first, "近", town.by(DISPATCHER))
-    await desk.assign_team(town.office, case_id, second, "更近", town.by(DISPATCHER))
-    await desk.withdraw_team(town.office, case_id, "另有安排", town.by(DISPATCHER))
-    told = [(one["to"], one["kind"]) for one in await town.notices() if one["to"].startswith("team:")]
-    assert told == [
-        (f"team:{first}", "case.assigned"),
-        (f"team:{second}", "case.assigned"),
-        (f"team:{first}", "case.taken_off"),
-        (f"team:{second}", "case.taken_off"),
-    ]
-
-
-@pytest.mark.parametrize("how", ["suspend", "void", "return", "join"])
-async def test_a_team_whose_case_ends_on_the_way_is_told(town: Town, how: str) -> None:
-    case_id = await town.dispatched()
-    team_id = (await town.case(case_id)).team_id
-    if how == "join":
-        into = await town.accepted(east_of(SPOT, 5000))
-        await desk.join_cases(town.office, case_id, into, "同一人", town.by(DISPATCHER))
-    else:
-        await town.granted(case_id, how)
-    assert [one["to"] for one in await town.notices("case.taken_off")] == [f"team:{team_id}"]
-
-
 async def test_a_place_far_outside_the_circle_is_an_alarm_and_still_somebody_is_asked(town: Town) -> None:
     case_id = await town.accepted(FAR_AWAY)
     await town.worker.turn()
     assert (await town.case(case_id)).alarm == "outside_circle"
-    assert (await _live(town, case_id)).team_id in town.teams
+    assert (await live(town, case_id)).team_id in town.teams
