@@ -410,6 +410,7 @@ handlings = Table(
     ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
     CheckConstraint("verified_by IS NULL OR verified_by <> by", name="never_verified_by_the_handler"),
     Index("ix_handlings_city_id_case_id", "city_id", "case_id"),
+    Index("ix_handlings_city_id_arrived_at", "city_id", "arrived_at"),
 )
 
 revisits = Table(
@@ -425,6 +426,7 @@ revisits = Table(
     PrimaryKeyConstraint("city_id", "id"),
     ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
     _one_of("state", ("due", "opened", "done"), "state"),
+    Index("ix_revisits_city_id_case_id", "city_id", "case_id"),
     Index("ix_revisits_due", "city_id", "due_at", postgresql_where=text("state = 'due'")),
 )
 

@@ -62,6 +62,7 @@ def _reported_by(reporter: str) -> ColumnElement[bool]:
     mine = select(literal(1)).where(
         links.city_id == c.city_id,
         links.case_id == c.id,
+        links.left_at.is_(None),
         s.city_id == links.city_id,
         s.id == links.sighting_id,
         s.reporter == reporter,

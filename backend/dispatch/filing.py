@@ -128,6 +128,8 @@ async def _take(tx: AsyncConnection, desk: _Desk, report: Prepared, candidates: 
         case = await _hold(tx, desk, UUID(sure.case_id))
         if case.stage in OPEN_STAGES and case.stage != "handled":
             _join(desk, report, case, sure, known[case.id])
+            if case.stage == "discovered" and _is_trusted(desk.office, report):
+                await _accept(tx, desk, case.id)
             return
     _open(desk, report, matches)
 
@@ -137,6 +139,20 @@ async def _hold(tx: AsyncConnection, desk: _Desk, case_id: UUID) -> Case:
     if case_id not in desk.cases:
         desk.cases[case_id] = await find.lock_case(tx, desk.office, case_id)
     return desk.cases[case_id]
+
+
+def _is_trusted(office: Office, report: Prepared) -> bool:
+    """Whether a report of this channel, inside the city, is accepted by rule."""
+    return report.sighting.channel in office.city.policy.intake.auto_accept and report.sighting.in_area
+
+
+async def _accept(tx: AsyncConnection, desk: _Desk, case_id: UUID) -> None:
+    """受理 by rule of a case that waited for a person until a trusted report joined it."""
+    clocks = await find.clocks_of(tx, desk.office, case_id)
+    case, policy = desk.cases[case_id], desk.office.city.policy
+    rows = move(case, "accept", clocks, at=desk.command.now, policy=policy, search_round=case.search_round)
+    desk.changes.append(Change(kind="case.accepted", rows=rows, facts={"rule": "auto_accept"}))
+    desk.cases[case_id] = case_of(rows)
 
 
 def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, before: duplicates.Candidate) -> None:
@@ -149,6 +165,8 @@ def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, be
         # People move: the team is sent to where they were seen last.
         lon=sighting.lon if later else case.lon,
         lat=sighting.lat if later else case.lat,
+        regions=sighting.regions if later else case.regions,
+        address=(sighting.address if later else None) or case.address,
         priority=merge_priority(case.priority, triage.priority),  # type: ignore[arg-type]
         dangers=sorted({*case.dangers, *sighting.dangers}),
         call_first=list(dict.fromkeys([*triage.call_first, *case.call_first])),
@@ -166,6 +184,8 @@ def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, be
     )
     raised = after.priority != case.priority
     facts = {**_told(report), "score": match.score, "raised": raised}
+    if raised and case.stage == "suspended":
+        facts["alarm"] = "raised_while_suspended"  # nobody is looking at it: a person decides whether it goes on
     desk.changes.append(Change(kind="sighting.joined", rows=[(case, after), (None, link)], facts=facts))
     desk.cases[case.id] = after
     _remember(desk, after, report, before)
@@ -190,7 +210,7 @@ def _open(desk: _Desk, report: Prepared, matches: Sequence[duplicates.Match]) ->
     ]
     rows: list[tuple[Row | None, Row]] = [(None, case), (None, link), *clocks, *((None, s) for s in suggested)]
     desk.changes.append(Change(kind="case.opened", rows=rows, facts=_told(report)))
-    if report.sighting.channel in policy.intake.auto_accept and report.sighting.in_area:
+    if _is_trusted(desk.office, report):
         held = {clock.kind: clock for _, clock in clocks}
         accepted = move(case, "accept", held, at=case.opened_at, policy=policy, search_round=1)
         desk.changes.append(Change(kind="case.accepted", rows=accepted, facts={"rule": "auto_accept"}))

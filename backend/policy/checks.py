@@ -107,7 +107,6 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("circle", "within"): p.circle.within,
         ("search", "retry_after"): p.search.retry_after,
         ("search", "stale_fix_after"): p.search.stale_fix_after,
-        ("search", "batch_window"): p.search.batch_window,
         ("matching", "shift_end_within"): p.matching.shift_end_within,
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("outcomes", "revisit_after"): p.outcomes.revisit_after,

@@ -71,14 +71,13 @@ class Phase(msgspec.Struct, frozen=True):
     """One widening of the search. `within` None ("beyond"): the best that can be had, at any distance.
 
     k: candidates looked at; offers_at_once: live offers of one case (I1 keeps it at 1); wait: how long to go on
-    looking here before widening; alarm: tell a person when this phase begins.
+    looking here before widening.
     """
 
     within: Span | None
     k: Count
     offers_at_once: Annotated[int, Meta(ge=1, le=1)]
     wait: Span
-    alarm: bool
 
     @property
     def within_s(self) -> float:
@@ -94,10 +93,8 @@ class Search(msgspec.Struct, frozen=True):
     rounds: Count
     retry_after: Span
     stale_fix_after: Span
-    max_decisions: Count
     method: Literal["one_by_one", "batch", "auto"]
     batch_when_waiting: Count
-    batch_window: Span
 
 
 class Matching(msgspec.Struct, frozen=True):
@@ -109,7 +106,6 @@ class Matching(msgspec.Struct, frozen=True):
     shift_end_s: Seconds
     stale_fix_s: Seconds
     load_per_case_today_s: Seconds
-    mobilise_s: Seconds
     required_skills: dict[Danger, tuple[Text, ...]]
     crew_min: Annotated[int, Meta(ge=1, le=10)]
 

@@ -152,7 +152,6 @@ async def test_every_hot_query_finds_its_rows_by_an_index(full_town: Town) -> No
     assert not scanned, "\n".join(f"{what}:\n{plan}" for what, plans in scanned.items() for plan in plans)
 
 
-@pytest.mark.xfail(reason="handlings has no index by the moment of arrival", raises=AssertionError)
 async def test_the_roster_does_not_read_every_visit_there_ever_was(full_town: Town) -> None:
     """It is read anew for every search, to know how many cases each team has had today."""
     town = full_town

@@ -57,16 +57,13 @@ def test_the_city_of_the_demo_has_a_valid_policy_that_differs_from_the_defaults(
 
 
 def test_a_list_of_phases_is_replaced_whole() -> None:
-    policy = parse_policy(
-        '[[search.phases]]\nwithin = "beyond"\nk = 3\noffers_at_once = 1\nwait = "1 min"\nalarm = true\n'
-    )
+    policy = parse_policy('[[search.phases]]\nwithin = "beyond"\nk = 3\noffers_at_once = 1\nwait = "1 min"\n')
     assert [phase.within_s for phase in policy.search.phases] == [float("inf")]
 
 
 def test_the_search_widens_to_thirty_minutes_and_then_beyond_with_an_alarm() -> None:
     phases = default_policy().search.phases
     assert [phase.within_s for phase in phases] == [600, 1200, 1800, float("inf")]
-    assert [phase.alarm for phase in phases] == [False, False, False, True]
 
 
 def test_every_fault_is_named_at_once_with_its_line_and_what_would_be_right() -> None:
@@ -172,12 +169,12 @@ def test_a_phase_with_something_missing_is_named_by_its_place_in_the_list() -> N
 
 
 def test_two_live_offers_of_one_case_cannot_be_configured() -> None:
-    text = '[[search.phases]]\nwithin = "beyond"\nk = 3\noffers_at_once = 2\nwait = "1 min"\nalarm = true\n'
+    text = '[[search.phases]]\nwithin = "beyond"\nk = 3\noffers_at_once = 2\nwait = "1 min"\n'
     assert problems_of(text)["search.phases[0].offers_at_once"][0] == 4
 
 
 def test_phases_must_widen() -> None:
-    phase = '[[search.phases]]\nwithin = "{}"\nk = 3\noffers_at_once = 1\nwait = "1 min"\nalarm = false\n'
+    phase = '[[search.phases]]\nwithin = "{}"\nk = 3\noffers_at_once = 1\nwait = "1 min"\n'
     assert "search.phases" in problems_of(phase.format("30 min") + phase.format("10 min"))
     assert "search.phases" in problems_of(phase.format("beyond") + phase.format("10 min"))
 

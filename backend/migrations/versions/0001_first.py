@@ -558,6 +558,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"], name=op.f("fk_handlings_cases")),
         sa.PrimaryKeyConstraint("city_id", "id", name=op.f("pk_handlings")),
     )
+    op.create_index("ix_handlings_city_id_arrived_at", "handlings", ["city_id", "arrived_at"], unique=False)
     op.create_index("ix_handlings_city_id_case_id", "handlings", ["city_id", "case_id"], unique=False)
     op.create_table(
         "offers",
@@ -624,6 +625,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"], name=op.f("fk_revisits_cases")),
         sa.PrimaryKeyConstraint("city_id", "id", name=op.f("pk_revisits")),
     )
+    op.create_index("ix_revisits_city_id_case_id", "revisits", ["city_id", "case_id"], unique=False)
     op.create_index(
         "ix_revisits_due", "revisits", ["city_id", "due_at"], unique=False, postgresql_where=sa.text("state = 'due'")
     )
