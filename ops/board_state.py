@@ -154,7 +154,7 @@ def _decided(board: Board, event: Row, _case: str, _at: datetime) -> None:
 
 _HISTORY: Final[dict[str, Callable[[Board, Row, str, datetime], None]]] = {
     "case.opened": _opened,
-    "sighting.joined": _joined_report,
+    "case.sighting_joined": _joined_report,
     "case.accepted": _accepted,
     "case.arrived": _arrived,
     "offer.made": _decided,

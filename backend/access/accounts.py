@@ -45,7 +45,7 @@ class Account(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class NewAccount(Struct, frozen=True, kw_only=True):
+class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an account is made from."""
 
     login: str
@@ -56,7 +56,7 @@ class NewAccount(Struct, frozen=True, kw_only=True):
     team_id: UUID | None = None
 
 
-class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What is to be different; what is left out stays."""
 
     name: str | UnsetType = UNSET

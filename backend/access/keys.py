@@ -42,7 +42,7 @@ class Key(Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None = None
 
 
-class NewKey(Struct, frozen=True, kw_only=True):
+class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a key is made from. regions: codes whose area is the partner's."""
 
     partner: str

@@ -186,7 +186,7 @@ def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, be
     facts = {**_told(report), "score": match.score, "raised": raised}
     if raised and case.stage == "suspended":
         facts["alarm"] = "raised_while_suspended"  # nobody is looking at it: a person decides whether it goes on
-    desk.changes.append(Change(kind="sighting.joined", rows=[(case, after), (None, link)], facts=facts))
+    desk.changes.append(Change(kind="case.sighting_joined", rows=[(case, after), (None, link)], facts=facts))
     desk.cases[case.id] = after
     _remember(desk, after, report, before)
     desk.receipts[sighting.id] = _receipt(after, report, known=True)

@@ -23,7 +23,10 @@ PRIORITY_ZH: Final[dict[Priority, str]] = {"normal": "普通", "high": "优先",
 
 
 class WeatherNow(Struct, frozen=True):
-    """The weather there. state: a key of the policy's `[weather.speed]`. feels_c: felt temperature (wind chill, heat index); warned: a cold or heat warning holds."""
+    """The weather there. state: a key of the policy's `[weather.speed]`. warned: a cold or heat warning holds.
+
+    feels_c: felt temperature (wind chill, heat index), °C.
+    """
 
     state: str = "clear"
     feels_c: float | None = None

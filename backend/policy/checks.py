@@ -148,6 +148,18 @@ def _never_empty(p: Policy) -> Iterator[Fault]:
             yield Fault(at, "不能为空。", "must not be empty.")
 
 
+def _offers_are_seen_with_their_cases(p: Policy) -> Iterator[Fault]:
+    """The state of a case changes with its offers: who follows the one and not the other would have a false picture."""
+    for role in p.roles:
+        case, offer = p.scope_of(role, "case:read"), p.scope_of(role, "offer:read")
+        if case in ("team", "region", "all") and offer != case:
+            yield Fault(
+                ("roles", role),
+                f"有 case:read@{case} 的角色也须有 offer:read@{case}。",
+                f"a role with case:read@{case} needs offer:read@{case}, too.",
+            )
+
+
 def _weather(p: Policy) -> Iterator[Fault]:
     if p.weather.cold_at_c >= p.weather.heat_at_c:
         yield Fault(("weather", "cold_at_c"), "须低于 heat_at_c。", "must be under heat_at_c.")
@@ -210,6 +222,7 @@ _CHECKS: Final[tuple[Callable[[Policy], Iterator[Fault]], ...]] = (
     _roles,
     _told,
     _never_empty,
+    _offers_are_seen_with_their_cases,
     _weather,
     _phases,
     _elapsed_only,

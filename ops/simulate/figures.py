@@ -113,10 +113,10 @@ def figures(events: Sequence[Event]) -> Figures:
     under_way = [(s.arrived_at - s.taken_at).total_seconds() for s in due if s.arrived_at and s.taken_at]
     in_time = sum(s <= WITHIN_S for s in reached)
     return Figures(
-        reports=kinds["sighting.joined"] + sum(story.opened_by is not None for story in told),
+        reports=kinds["case.sighting_joined"] + sum(story.opened_by is not None for story in told),
         cases_opened=len(told),
         cases_joined=kinds["case.joined"] - kinds["case.unjoined"],
-        joined_by_rule=kinds["sighting.joined"],
+        joined_by_rule=kinds["case.sighting_joined"],
         cases=len(due),
         offers=kinds["offer.made"],
         offers_per_case=round(sum(story.offers for story in due) / len(due), 3) if due else 0.0,

@@ -91,7 +91,7 @@ async def test_a_second_report_of_the_same_person_joins_the_case(town: Town) -> 
     assert second.receipt != first.receipt
     case = await town.case(first.case_id)
     assert (case.sighting_count, case.last_seen_at, case.lon) == (2, town.now, east_of(SPOT, 10).lon)
-    (told,) = [event for event in await town.events(case.id) if event.kind == "sighting.joined"]
+    (told,) = [event for event in await town.events(case.id) if event.kind == "case.sighting_joined"]
     assert told.data["score"] >= town.office.city.policy.intake.auto_join_at
     links = await town.rows(tables.case_sightings, joined_by="rule")
     assert {reason["code"] for reason in links[0]["reasons"]} >= {"same_place", "sex_agrees", "colours_agree"}
@@ -141,7 +141,7 @@ async def test_a_joined_report_raises_the_danger_and_never_lowers_it(town: Town)
     await town.file(town.report(OPERATOR, looks=OLD_MAN))
     after = await town.case(case_id)
     assert (after.priority, after.dangers, after.call_first) == ("critical", ["unconscious"], ["120"])
-    assert [e.data["raised"] for e in await town.events(case_id) if e.kind == "sighting.joined"] == [True, False]
+    assert [e.data["raised"] for e in await town.events(case_id) if e.kind == "case.sighting_joined"] == [True, False]
 
 
 async def test_a_report_from_outside_the_city_is_taken_flagged_and_left_to_a_person(town: Town) -> None:

@@ -23,7 +23,7 @@ Incident = Literal["death", "missing", "accident"]
 _TO_BE_ESCORTED: Final[frozenset[Vulnerable]] = frozenset({"disabled", "old", "hardly_mobile"})
 
 
-class PersonMet(Struct, frozen=True):
+class PersonMet(Struct, frozen=True, forbid_unknown_fields=True):
     """One person met, as far as the rules ask. capacity: whether they can decide for themselves.
 
     consent: to being taken along; with "not_possible" the ground says why. A minor's capacity is always limited.
@@ -55,7 +55,7 @@ class PersonMet(Struct, frozen=True):
         return self.is_minor or self.age_band == "old" or not _TO_BE_ESCORTED.isdisjoint(self.vulnerable)
 
 
-class HandOver(Struct, frozen=True):
+class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
     """A written hand-over: where to, who received, and the two signatures."""
 
     facility: str = ""
@@ -64,7 +64,7 @@ class HandOver(Struct, frozen=True):
     signed_by_receiver: bool = False
 
 
-class Handling(Struct, frozen=True):
+class Handling(Struct, frozen=True, forbid_unknown_fields=True):
     """What a crew records of one handling. Moments are aware; `photos` counts them."""
 
     outcome: Outcome
