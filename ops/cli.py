@@ -48,6 +48,7 @@ app.command("ops.city:app", name="city")
 app.command("ops.bench.cli:bench", name="bench")
 app.command("ops.demo:demo", name="demo")
 app.command("ops.measure:app", name="measure")
+app.command("ops.simulate.run:simulate", name="simulate")
 
 
 def main(arguments: list[str] | None = None) -> None:

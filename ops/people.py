@@ -61,7 +61,12 @@ def add(login: str, name: str, *roles: str, region: list[str] | None = None, tea
             if team_id is None:
                 raise NotFound(f"没有编号为 {team} 的巡查队。", f"There is no team with the code {team}.")
         new = NewAccount(
-            login=login, name=name, password=password, roles=list(roles), regions=region or [office.city_id], team_id=team_id
+            login=login,
+            name=name,
+            password=password,
+            roles=list(roles),
+            regions=region or [office.city_id],
+            team_id=team_id,
         )
         made = await accounts.create(office, new, by=OPERATOR, now=SystemClock().now())
         print(f"已创建 Created: {made.login}（{'、'.join(made.roles)}）")

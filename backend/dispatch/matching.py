@@ -138,7 +138,9 @@ REASON_WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-def in_words(reason: Reason) -> tuple[str, str]:
-    """The reason for a person, Chinese and English, with the seconds it cost."""
-    zh, en = (words.format(about=reason.about) for words in REASON_WORDS[reason.code])
+def in_words(reason: Reason, policy: Policy) -> tuple[str, str]:
+    """The reason for a person, Chinese and English, with the seconds it cost; skills by their names."""
+    skill = policy.skills.get(reason.about)
+    about = (skill.zh, skill.en) if skill else (reason.about, reason.about)
+    zh, en = (words.format(about=name) for words, name in zip(REASON_WORDS[reason.code], about, strict=True))
     return (f"{zh}（+{reason.seconds:.0f} 秒）", f"{en} (+{reason.seconds:.0f} s)") if reason.seconds else (zh, en)

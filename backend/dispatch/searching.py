@@ -28,7 +28,7 @@ from backend.ids import new_id
 from backend.office import Office
 from backend.patrol import duty
 from backend.patrol.roster import Roster
-from backend.policy import Phase
+from backend.policy import Phase, Policy
 
 FARTHEST_S = 4 * 3600.0
 """Beyond this by road nobody is a candidate at all."""
@@ -163,7 +163,7 @@ async def _store(
 ) -> UUID:
     """Keep the decision with everything that was weighed."""
     decision_id = new_id()
-    reason = _why(found, chosen)
+    reason = _why(found, chosen, office.city.policy)
     row = {
         "city_id": office.city_id,
         "id": decision_id,
@@ -183,7 +183,7 @@ async def _store(
     return decision_id
 
 
-def _why(found: Found, chosen: Candidate | None) -> dict[str, str]:
+def _why(found: Found, chosen: Candidate | None, policy: Policy) -> dict[str, str]:
     """The decision in a sentence."""
     if chosen is None:
         return {
@@ -195,7 +195,7 @@ def _why(found: Found, chosen: Candidate | None) -> dict[str, str]:
     rank_ = found.candidates.index(chosen)
     zh = f"{len(found.candidates)} 支候选中{'最优' if rank_ == 0 else f'第 {rank_ + 1} 位'}，到达约 {minutes:.1f} 分钟"
     en = f"best of {len(found.candidates)}" if rank_ == 0 else f"number {rank_ + 1} of {len(found.candidates)}"
-    against = [matching.in_words(reason) for reason in chosen.reasons]
+    against = [matching.in_words(reason, policy) for reason in chosen.reasons]
     return {
         "code": "best" if rank_ == 0 else "next_best",
         "zh": "；".join([zh, *(words[0] for words in against)]) + "。",

@@ -85,9 +85,15 @@ def rank(report: Report, candidates: Iterable[Candidate], policy: Policy) -> lis
 
 
 def to_join(matches: list[Match], policy: Policy) -> Match | None:
-    """The one case a sighting is joined to by rule: over the threshold, not contradicted, and no rival that is too."""
-    sure = [m for m in matches if m.score >= policy.intake.auto_join_at and not m.contradicted]
-    return sure[0] if len(sure) == 1 else None
+    """The one case a sighting is joined to by rule: over the threshold, not contradicted, and with no rival at all.
+
+    Where several people stay within a few metres, looks and words fit more than one of them; then a person decides.
+    """
+    likely = [m for m in matches if m.score >= policy.intake.suggest_at and _CASE_ENDED not in m.reasons]
+    if len(likely) != 1:
+        return None
+    best = likely[0]
+    return best if best.score >= policy.intake.auto_join_at and not best.contradicted else None
 
 
 def reach_m(elapsed_s: float, policy: Policy, looks: Looks | None = None, accuracy_m: float | None = None) -> float:
@@ -234,7 +240,8 @@ def _words(ours: str, theirs: str) -> list[Evidence]:
     likeness = text_likeness(ours, theirs)
     if likeness < 0.2:
         return []
-    return [Evidence("words_agree", "描述相似", "described alike", round(min(1.6, 2.5 * likeness), 2))]
+    # Words mostly repeat the looks, which have been counted already.
+    return [Evidence("words_agree", "描述相似", "described alike", round(min(0.8, 1.25 * likeness), 2))]
 
 
 def _context(report: Report, candidate: Candidate) -> list[Evidence]:

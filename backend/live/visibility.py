@@ -13,6 +13,7 @@ ACTIONS = {
     "clock": "case:read",
     "approval": "case:read",
     "search": "case:read",
+    "revisit": "case:read",
     "offer": "offer:read",
     "sighting": "sighting:read",
     "team": "team:read",

@@ -22,7 +22,8 @@ from backend.patrol.records import TeamNow
 
 _ON_DUTY = text("""
     SELECT t.id, t.name, t.mode, t.skills, t.size, t.regions, t.mobilisation_s,
-           coalesce(p.lon, t.base_lon) AS lon, coalesce(p.lat, t.base_lat) AS lat, p.fix_at, p.shift_ends_at,
+           coalesce(p.lon, t.base_lon) AS lon, coalesce(p.lat, t.base_lat) AS lat, p.fix_at,
+           coalesce(s.ends_at, p.shift_ends_at) AS shift_ends_at,
            coalesce(h.cases_today, 0) AS cases_today,
            NOT EXISTS (SELECT FROM offers o
                        WHERE o.city_id = t.city_id AND o.team_id = t.id AND o.state = 'offered')
@@ -33,7 +34,10 @@ _ON_DUTY = text("""
     JOIN teams t ON t.city_id = p.city_id AND t.id = p.team_id AND t.active
     LEFT JOIN (SELECT team_id, count(*)::int AS cases_today FROM handlings
                WHERE city_id = :city_id AND arrived_at >= :midnight GROUP BY team_id) h ON h.team_id = t.id
-    WHERE p.city_id = :city_id AND p.state = 'on_duty' AND (p.shift_ends_at IS NULL OR p.shift_ends_at > :now)
+    LEFT JOIN LATERAL (SELECT max(ends_at) AS ends_at FROM shifts
+                       WHERE city_id = t.city_id AND team_id = t.id AND starts_at <= :now AND ends_at > :now) s ON true
+    WHERE p.city_id = :city_id AND p.state = 'on_duty'
+      AND (p.shift_ends_at IS NULL OR coalesce(s.ends_at, p.shift_ends_at) > :now)
 """)
 
 

@@ -13,11 +13,11 @@ from ops.simulate.phone import Line, Phone, Reply
 
 ACCEPT_MEDIAN_S: Final = 45.0
 ACCEPT_LONGEST_S: Final = 240.0
-JOIN_AT: Final = 0.72
+JOIN_AT: Final = 0.85
 """A suggested duplicate that likely is joined without more ado."""
-JOIN_SAME_PLACE_AT: Final = 0.55
-"""… and this likely, when it is the same place within 15 m and nothing speaks against it."""
-SAME_PLACE_M: Final = 15.0
+JOIN_SAME_PLACE_AT: Final = 0.7
+"""… and this likely, when it is the same place within 8 m and nothing speaks against it."""
+SAME_PLACE_M: Final = 8.0
 CONTRADICTIONS: Final = frozenset({"sex_differs", "adult_or_child"})
 CHECK_MINUTES: Final = (20.0, 60.0)
 SEND_BACK: Final = 0.03

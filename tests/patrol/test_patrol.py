@@ -95,6 +95,8 @@ async def test_the_end_of_the_shift_is_known_when_it_begins(town: Town) -> None:
     assert held.shift_ends_at == town.now + timedelta(hours=6)
     assert team_id in await free(town)
     town.clock.advance(hours=6)
+    assert team_id in await free(town), "the next shift is planned to begin as this one ends"
+    town.clock.advance(hours=8)
     assert team_id not in await free(town)
 
 

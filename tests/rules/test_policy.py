@@ -193,10 +193,14 @@ def test_every_role_and_every_danger_is_in_the_shipped_file() -> None:
 
 
 def test_a_role_reaches_as_far_as_its_widest_grant() -> None:
-    policy = parse_policy('[roles]\ndriver = ["case:read@own", "case:read@team"]\n')
+    policy = parse_policy('[roles]\ndriver = ["case:read@own", "case:read@team", "offer:read@team"]\n')
     assert policy.scope_of("driver", "case:read") == "team"
     assert policy.scope_of("driver", "case:approve") is None
     assert policy.scope_of("nobody", "case:read") is None
+
+
+def test_a_role_that_follows_cases_follows_their_offers() -> None:
+    assert "roles.driver" in problems_of('[roles]\ndriver = ["case:read@region"]\n')
 
 
 def test_nobody_who_handles_or_dispatches_may_verify_or_approve() -> None:
