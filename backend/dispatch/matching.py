@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from backend.dispatch.records import Case
 from backend.geo.nearest import Found
 from backend.patrol.records import TeamNow
-from backend.policy import Matching, Policy
+from backend.policy import Policy
 
 BACKLOG_S = 1e7
 """What a case costs in a batch when nobody takes it: more than any road, so that as many as possible are served."""
@@ -43,53 +43,69 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 class _Scales(Struct, frozen=True):
-    """What holds for every team that is weighed for one case, worked out once."""
+    """What holds for every team that is weighed for one case, worked out once; reasons are made once and shared."""
 
-    rules: Matching
     required: frozenset[str]
-    wanted: tuple[str, ...]
+    wanted: tuple[tuple[str, Reason], ...]
     regions: frozenset[str]
     stale_before: datetime
     ends_before: datetime
+    crew_min: int
+    per_case_s: float
+    other_region: Reason
+    shift_ends_soon: Reason
+    stale_position: Reason
+
+
+def _scales(case: Case, policy: Policy, now: datetime) -> _Scales:
+    rules = policy.matching
+    required = frozenset(skill for danger in case.dangers for skill in rules.required_skills.get(danger, ()))  # type: ignore[call-overload]
+    missing = {skill: Reason("without_skill", rules.skill_missing_s, skill) for skill in case.skills}
+    return _Scales(
+        required=required,
+        wanted=tuple((skill, reason) for skill, reason in missing.items() if skill not in required),
+        regions=frozenset(case.regions),
+        stale_before=now - timedelta(seconds=policy.search.stale_fix_after.seconds),
+        ends_before=now + timedelta(seconds=rules.shift_end_within.seconds),
+        crew_min=rules.crew_min,
+        per_case_s=rules.load_per_case_today_s,
+        other_region=Reason("other_region", rules.region_outside_s),
+        shift_ends_soon=Reason("shift_ends_soon", rules.shift_end_s),
+        stale_position=Reason("stale_position", rules.stale_fix_s),
+    )
 
 
 def rank(
     case: Case, found: Sequence[Found], teams: Mapping[str, TeamNow], policy: Policy, now: datetime
 ) -> list[Candidate]:
     """The found teams, best first. found: from the road search, nearest first; teams: by id as in `found`."""
-    rules = policy.matching
-    required = frozenset(skill for danger in case.dangers for skill in rules.required_skills.get(danger, ()))  # type: ignore[call-overload]
-    scales = _Scales(
-        rules=rules,
-        required=required,
-        wanted=tuple(skill for skill in case.skills if skill not in required),
-        regions=frozenset(case.regions),
-        stale_before=now - timedelta(seconds=policy.search.stale_fix_after.seconds),
-        ends_before=now + timedelta(seconds=rules.shift_end_within.seconds),
-    )
+    scales = _scales(case, policy, now)
     weighed = [_weigh(one, teams[one.team_id], scales) for one in found]
-    return sorted(weighed, key=lambda candidate: (candidate.last_resort, candidate.cost_s))
+    weighed.sort(key=lambda candidate: (candidate.last_resort, candidate.cost_s))
+    return weighed
 
 
 def _weigh(found: Found, team: TeamNow, scales: _Scales) -> Candidate:
-    rules, reasons = scales.rules, []
+    reasons: list[Reason] = []
     if not scales.required <= team.skills:
         reasons += [Reason("without_required_skill", 0.0, skill) for skill in sorted(scales.required - team.skills)]
-    if team.size < rules.crew_min:
+    if team.size < scales.crew_min:
         reasons.append(Reason("crew_too_small", 0.0, str(team.size)))
     last_resort = bool(reasons)
-    for skill in scales.wanted:
+    for skill, reason in scales.wanted:
         if skill not in team.skills:
-            reasons.append(Reason("without_skill", rules.skill_missing_s, skill))
+            reasons.append(reason)
     if team.regions and team.regions.isdisjoint(scales.regions):
-        reasons.append(Reason("other_region", rules.region_outside_s))
+        reasons.append(scales.other_region)
     if team.shift_ends_at is not None and team.shift_ends_at < scales.ends_before:
-        reasons.append(Reason("shift_ends_soon", rules.shift_end_s))
+        reasons.append(scales.shift_ends_soon)
     if team.fix_at is None or team.fix_at < scales.stale_before:
-        reasons.append(Reason("stale_position", rules.stale_fix_s))
+        reasons.append(scales.stale_position)
     if team.cases_today:
-        reasons.append(Reason("cases_today", rules.load_per_case_today_s * team.cases_today, str(team.cases_today)))
-    cost_s = found.seconds + sum([reason.seconds for reason in reasons])
+        reasons.append(Reason("cases_today", scales.per_case_s * team.cases_today, str(team.cases_today)))
+    cost_s = found.seconds
+    for reason in reasons:
+        cost_s += reason.seconds
     return Candidate(
         team_id=team.id,
         seconds=found.seconds,

@@ -38,7 +38,7 @@ def run(pbf: Path | None = None) -> dict[str, object]:
         times = [(_timed(lambda: _quiet(mine)), _timed(lambda: _quiet(theirs))) for _ in range(ROUNDS + 1)][1:]
     ours, reference = (statistics.median(column) for column in zip(*times, strict=True))
     return {
-        "name": f"city import of {pbf.name}",
+        "name": "import",
         "ours": round(ours, 3),
         "reference": round(reference, 3),
         "ratio": round(ours / reference, 3),

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from backend import migrations
 from backend.errors import Invalid
 from ops.bench import circle, city_import, intake, nearest
 from ops.local import services
@@ -22,6 +23,7 @@ def _nearest() -> Result:
         folder = Path(name)
         folder.chmod(0o755)  # the user postgres has to pass through
         with services.running(folder, given={}, durable=False) as found:
+            migrations.upgrade(found.database_url)
             return nearest.run(found.database_url)
 
 

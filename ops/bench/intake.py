@@ -8,7 +8,6 @@ import asyncio
 import random
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -67,6 +66,7 @@ async def _server(found: Services, folder: Path) -> AsyncIterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
+    here = _checkout()
     environment = {
         "RESCUE_DATABASE_URL": found.database_url,
         "RESCUE_REDIS_URL": found.redis_url,
@@ -75,15 +75,19 @@ async def _server(found: Services, folder: Path) -> AsyncIterator[int]:
         "RESCUE_CITY": "dalian",
         "RESCUE_PORT": str(port),
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent),
+        "PYTHONPATH": here,
     }
-    process = subprocess.Popen([sys.executable, "-m", "ops.bench.intake_server"], env=environment)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "ops.bench.intake_server", env=environment)
     try:
         await _until_it_answers(port)
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        await process.wait()
+
+
+def _checkout() -> str:
+    return str(Path(__file__).resolve().parent.parent.parent)
 
 
 async def _until_it_answers(port: int) -> None:
