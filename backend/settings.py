@@ -94,7 +94,7 @@ def _folder(text: str) -> Path:
     return Path(text).expanduser().resolve()
 
 
-def _city(text: str) -> Path:
+def city_folder(text: str) -> Path:
     """A folder, or the name of one that comes with the programme."""
     if "/" not in text and (HERE.parent / "cities" / text).is_dir():
         return HERE.parent / "cities" / text
@@ -180,7 +180,7 @@ SETTINGS: tuple[Setting, ...] = (
         en="the city's folder: roads, regions, policy, facilities",
         right_zh="目录路径，或 cities/ 下的名称，如 dalian",
         right_en="a folder, or a name under cities/ such as dalian",
-        read=_city,
+        read=city_folder,
         default="dalian",
     ),
     Setting(

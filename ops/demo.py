@@ -28,14 +28,15 @@ from backend.city import City, open_city
 from backend.clock import ScaledClock
 from backend.db import make_engine
 from backend.errors import Conflict, Invalid, Unavailable
+from backend.geo.warm import warm_up
 from backend.office import Office
 from backend.patrol.teams import list_teams
-from backend.settings import Settings
+from backend.settings import Settings, city_folder
 from ops.demo_accounts import DemoAccounts, accounts_file_here, make_demo_accounts, read_demo_accounts
 from ops.load_city import load_city, put_shifts
 from ops.local import demo_clock, services
 from ops.local.services import Services
-from ops.simulate.day import read_day
+from ops.simulate.day import day_of
 from ops.simulate.live import LiveCrowd
 from ops.simulate.phone import Phone, over_network
 from ops.simulate.run import make_crowd
@@ -68,7 +69,7 @@ class Place(Struct, frozen=True, kw_only=True):
 def demo(
     *,
     speed: float = 60.0,
-    city: Path = Path("cities/dalian"),
+    city: Path | None = None,
     port: int | None = None,
     seed: int = 1,
     again: bool = False,
@@ -80,7 +81,7 @@ def demo(
     Parameters
     ----------
     speed: 时间快多少倍，1–240。How many times as fast as life.
-    city: 城市目录。The city's folder.
+    city: 城市目录；默认取 RESCUE_CITY 或大连。The city's folder; RESCUE_CITY's or Dalian when left out.
     port: 接口端口；默认取 RESCUE_PORT 或 8080 起第一个空闲的。The API's port; the first free one from 8080 when left out.
     seed: 随机种子。The seed of the simulated people.
     again: 清空演示数据，从头开始。Erase the demonstration's data and begin the day anew.
@@ -89,6 +90,10 @@ def demo(
         raise Invalid(f"speed 应为 1 到 {FASTEST:g}。", f"speed is from 1 to {FASTEST:g}.", field="speed")
     console = Console()
     folder = services.folder_of_checkout()
+    city = city or city_folder(os.environ.get("RESCUE_CITY") or "dalian")
+    _say(console, "编译路网搜索（首次约半分钟） Compiling the road searches (half a minute the first time)")
+    if (place := open_city(city)).roads is not None:
+        warm_up(place.roads)
     with ExitStack() as held:
         _say(console, "启动数据库和缓存 Starting the database and the cache")
         found = held.enter_context(services.running(folder, given=os.environ))
@@ -96,15 +101,15 @@ def demo(
             _erase(folder, found)
         migrations.upgrade(found.database_url)
         asyncio.run(_prepare(folder, city, found, console))
-        place = _place(folder, city, found, speed, port)
-        children = {name: held.enter_context(_child(name, place)) for name in ("serve", "worker")}
-        _wait_until_ready(place.url)
+        here = _place(folder, city, found, speed, port)
+        children = {name: held.enter_context(_child(name, here)) for name in ("serve", "worker")}
+        _wait_until_ready(here.url)
         try:
-            asyncio.run(_run(place, seed, console, children))
+            asyncio.run(_run(here, seed, console, children))
         except* KeyboardInterrupt:
             pass
         finally:
-            demo_clock.remember(folder, place.clock.now())
+            demo_clock.remember(folder, here.clock.now())
             _say(console, "正在停止 Stopping")
     _say(console, "已停止，再次运行将从此刻继续。 Stopped; run it again to go on from here.")
 
@@ -143,7 +148,7 @@ def _environment(folder: Path, city_folder: Path, found: Services) -> dict[str, 
 
 
 def _first_moment(city_folder: Path) -> datetime:
-    return read_day(city_folder / "reports.csv")[0].at.replace(hour=0, minute=0, second=0, microsecond=0) + BEGIN_AT
+    return day_of(city_folder)[0].at.replace(hour=0, minute=0, second=0, microsecond=0) + BEGIN_AT
 
 
 def _free_port(host: str, first: int) -> int:
@@ -285,7 +290,7 @@ async def _run(place: Place, seed: int, console: Console, children: Mapping[str,
     dispatcher = accounts.of("dispatcher")
     for phone in phones:
         await phone.sign_in(dispatcher.login, dispatcher.password)
-    begins = read_day(place.city_folder / "reports.csv")[0].at
+    begins = day_of(place.city_folder)[0].at
     crowd = make_crowd(place.city, place.city_folder, accounts, line, place.clock, seed, first_day=begins)
     watcher = Watcher(place.url, phones[0])
     days = Days(place.clock, begins)

@@ -35,7 +35,7 @@ from ops.load_city import load_city
 from ops.local import services
 from ops.local.services import Services
 from ops.simulate.crowd import Crowd, crowd_of, keyed
-from ops.simulate.day import DayReport, read_day
+from ops.simulate.day import DayReport, day_of
 from ops.simulate.figures import Figures, Paired, Story, as_rows, figures, paired, stories
 from ops.simulate.person import Event
 from ops.simulate.phone import Phone, in_process
@@ -105,7 +105,7 @@ def measure_day(
     configure_logs("error")
     place = open_city(city)
     methods: list[Method] = ["road", "straight_line"] if method == "both" else [method]
-    runs = run_days(place, methods, seed, read_day(city / "reports.csv"))
+    runs = run_days(place, methods, seed, day_of(city))
     pairs = paired(runs[0].stories, runs[1].stories) if len(runs) == 2 else None
     if json:
         print(_as_json(runs, pairs))

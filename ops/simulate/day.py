@@ -27,6 +27,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 SEVERAL: Final = ("colours", "belongings", "dangers")
 CHANNELS: Final = {"web": "web", "app": "app", "hotline": "hotline", "partner": "partner"}
+MADE_UP_ON: Final = datetime(2016, 9, 19)  # noqa: DTZ001 - local time, as in the streams
 INVENTED: Final = Chance(20160919)
 """The seed of what is made up: fixed, so that the same source gives the same file."""
 
@@ -81,6 +82,41 @@ def read_day(file: Path) -> list[DayReport]:
                     f"{file} 第 {number} 行有误：{fault}", f"{file}, line {number}: {fault}", field=str(file)
                 ) from None
     return sorted(reports, key=lambda report: report.at)
+
+
+def day_of(folder: Path) -> list[DayReport]:
+    """The day that a city's demonstration plays: its reports.csv, or where there is none one made up on its roads."""
+    file = folder / "reports.csv"
+    if file.exists():
+        return read_day(file)
+    graph = folder / "roads.graph"
+    if not graph.exists():
+        raise Invalid(
+            f"{folder} 既没有 reports.csv 也没有 roads.graph，无法演示。",
+            f"There is neither reports.csv nor roads.graph in {folder}: nothing to demonstrate with.",
+            field=str(folder),
+        )
+    return made_up_day(Roads.open(graph))
+
+
+def made_up_day(roads: Roads, *, count: int = 120, spots: int = 80) -> list[DayReport]:
+    """A day of `count` reports at `spots` places on the roads, most of them between eight and eight; the same for the same roads."""
+    chance = INVENTED.of("made-up-day")
+    places = [roads.node_place(chance.randrange(roads.nodes)) for _ in range(spots)]
+    seen: Counter[str] = Counter()
+    reports = []
+    for second in sorted(min(86_399, max(0, int(chance.gauss(13.5, 4) * 3600))) for _ in range(count)):
+        spot = chance.randrange(spots)
+        row = {
+            "reported_at": (MADE_UP_ON + timedelta(seconds=second)).isoformat(),
+            "channel": chance.choice(list(CHANNELS)),
+            "lon": str(places[spot].lon),
+            "lat": str(places[spot].lat),
+            "spot": str(spot),
+        }
+        reports.append(_report(row, seen[row["spot"]], roads))
+        seen[row["spot"]] += 1
+    return reports
 
 
 def _rows_of(source: Path, day: str) -> Iterator[dict[str, str]]:

@@ -10,7 +10,7 @@ from backend.errors import Invalid, Unavailable
 from ops.demo_accounts import DemoAccounts, accounts_file_here, read_demo_accounts
 from ops.serve import settings_here
 from ops.simulate.crowd import Crowd, crowd_of, keyed
-from ops.simulate.day import DayReport, later, read_day
+from ops.simulate.day import DayReport, day_of, later
 from ops.simulate.live import LiveCrowd
 from ops.simulate.phone import Line, Phone, over_network
 
@@ -64,7 +64,7 @@ def make_crowd(
     first_day: datetime,
 ) -> Crowd:
     """The crowd for a clock that runs on: the day's reports come again every day, with ids of their own."""
-    stream = endless(read_day(folder / "reports.csv"), first_day, clock.now())
+    stream = endless(day_of(folder), first_day, clock.now())
     rate = clock.rate if isinstance(clock, ScaledClock) else 1.0
     return crowd_of(city, folder, stream, accounts, line, seed=seed, least_fix_s=LEAST_REAL_FIX_S * rate)
 

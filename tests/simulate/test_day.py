@@ -9,7 +9,7 @@ import pytest
 from backend.clock import CHINA
 from backend.errors import Invalid
 from ops.simulate.chance import Chance
-from ops.simulate.day import COLUMNS, later, read_day, write_day
+from ops.simulate.day import COLUMNS, day_of, later, read_day, write_day
 from ops.simulate.run import endless
 
 SOURCE = """reported_at,channel,lon,lat,spot,real_status,real_closed_at
@@ -88,3 +88,17 @@ def test_a_report_has_the_same_id_after_a_restart_and_another_on_the_next_day() 
     assert chance.id(begins, "report", "0/5") == Chance(1).id(begins, "report", "0/5")
     assert chance.id(begins, "report", "0/5").version == 7
     assert chance.id(begins, "report", "0/5") != chance.id(begins, "report", "1/5")
+
+
+def test_a_city_without_a_stream_gets_a_day_made_up_on_its_own_roads(tmp_path: Path) -> None:
+    (tmp_path / "roads.graph").write_bytes((DALIAN / "roads.graph").read_bytes())
+    day = day_of(tmp_path)
+    assert len(day) == 120
+    assert day == day_of(tmp_path)
+    assert [report.at for report in day] == sorted(report.at for report in day)
+    assert len({report.spot for report in day}) > 50
+
+
+def test_a_city_with_neither_stream_nor_roads_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Invalid):
+        day_of(tmp_path)
