@@ -1,7 +1,6 @@
 """`rescue city …`: bring a city in from OpenStreetMap, and load its folder into the database."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 from cyclopts import App
@@ -13,13 +12,20 @@ from backend.city import open_city
 from backend.clock import SystemClock
 from backend.db import make_engine
 from backend.office import Office
-from backend.policy import DEFAULT_FILE
 from ops.city_import import CityReport, import_city
 from ops.load_city import load_city
 from ops.serve import settings_here
 from ops.simulate.day import write_day
 
 app = App(name="city", help="城市数据：导入路网与辖区，载入数据库。Cities: import roads and regions, load them.")
+
+POLICY_TO_BEGIN_WITH = """\
+# 城市规则: 只写与默认值不同的项。全部项目及说明见 backend/policy_default.toml。
+# What the city decides: only what differs from the defaults. All of it, explained: backend/policy_default.toml.
+#
+# [clocks]
+# on_spot = "30 min"
+"""
 
 STAGES = {
     "read": "读取路网 Reading the roads",
@@ -73,7 +79,7 @@ def import_(
 
         report = import_city(file, regions, folder, name, code, progress, demo_teams, timezone=timezone)
     if not (folder / "policy.toml").exists():
-        shutil.copyfile(DEFAULT_FILE, folder / "policy.toml")
+        (folder / "policy.toml").write_text(POLICY_TO_BEGIN_WITH, encoding="utf-8")
     open_city(folder)  # what was written must be readable
     console.print(_table(report))
     console.print(f"完成 Done: {folder}\n下一步 Next: RESCUE_CITY={folder} rescue city load")
