@@ -205,9 +205,10 @@ async def _refuse_foreign_work(office: Office) -> None:
         cases = await tx.exec_driver_sql("SELECT count(*) FROM cases")
         if cases.scalar_one():
             raise Conflict(
-                "这个数据库里已有不属于演示的案卷，演示不会写入。请换一个数据库，或取消 RESCUE_DATABASE_URL。",
-                "This database holds cases that are not the demonstration's, which it will not touch. "
-                "Use another database, or unset RESCUE_DATABASE_URL.",
+                "这个数据库里已有不属于演示的案卷，演示不会写入。请换一个数据库；"
+                "若是内置数据库且内容可以丢弃，运行 rescue demo --again 清空重来。",
+                "This database holds cases that are not the demonstration's, which it will not touch. Use another database; "
+                "if it is the embedded one and nothing in it is worth keeping, rescue demo --again erases it.",
             )
 
 
