@@ -35,7 +35,7 @@ from backend.city import City, open_city
 from backend.db import make_engine
 from backend.dispatch import board
 from backend.dispatch.circle_watch import Watch
-from backend.dispatch.filing import Filing
+from backend.dispatch.group_filing import Filing
 from backend.intake.photos import FolderStore, PhotoStore
 from backend.intake.weather import Outlook
 from backend.live.feed import Feed

@@ -14,7 +14,8 @@ from msgspec import Struct
 from backend.access.actor import Actor
 from backend.dispatch import asking
 from backend.dispatch.asking import ReportStatus, Similar
-from backend.dispatch.filing import Filing, Receipt
+from backend.dispatch.filing import Receipt
+from backend.dispatch.group_filing import Filing
 from backend.intake.photo_rows import KeptPhoto, add_photo
 from backend.intake.photos import PhotoStore
 from backend.intake.receipts import parse_receipt

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.access.permissions import Object, allowed
-from backend.dispatch.filing import near_cases
+from backend.dispatch.nearby import near_cases
 from backend.errors import NotFound
 from backend.geo.cells import cell_of, centre
 from backend.geo.place import LonLat

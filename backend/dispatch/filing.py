@@ -1,20 +1,17 @@
 """Filing 发现→受理: judged reports become sightings, joined to what is known or opened as cases, in one transaction.
 
-Begin at `file_reports`. It takes many reports at once because a commit costs what ten inserts cost: under load
-`Filing` gathers what is waiting (group commit), alone a report is filed at once. One filing runs at a time in a city, so
-two reports of one person sent in the same second see each other.
+Begin at `file_reports`. It takes many reports at once because a commit costs what ten inserts cost; `group_filing` gathers
+what is waiting under load. One filing runs at a time in a city, so two reports of one person sent in the same second see
+each other.
 """
 
-import asyncio
-import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
@@ -23,20 +20,16 @@ from backend.dispatch import find, timekeeping
 from backend.dispatch.change import Change, Command, record
 from backend.dispatch.lifecycle import OPEN_STAGES
 from backend.dispatch.move import case_of, move, touched
+from backend.dispatch.nearby import near_cases, reach_m
 from backend.dispatch.records import Case, ClockRow, Link, Row, Suggestion
 from backend.errors import Conflict
-from backend.geo.place import LonLat
+from backend.geo.place import LonLat, distance_m
 from backend.ids import new_id
 from backend.intake import duplicates
 from backend.intake.looks import Looks
 from backend.intake.report import Prepared, Sighting
 from backend.intake.triage import merge_priority
 from backend.office import Office
-from backend.policy import Policy
-
-BATCH = 64
-"""Reports filed in one transaction at most: enough to share the commit, few enough that nobody waits for it."""
-METRES_PER_DEGREE = 111_000.0
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -66,14 +59,9 @@ class _Desk:
 
     def near(self, report: Prepared) -> dict[UUID, duplicates.Candidate]:
         """The cases that this very filing has opened or changed and that lie within reach of the report."""
-        reach_deg = _reach_m(report, self.office.city.policy) / METRES_PER_DEGREE
-        lat, lon = report.sighting.lat, report.sighting.lon
-        wide_deg = reach_deg / max(0.2, math.cos(math.radians(lat)))
-        return {
-            id_: c
-            for id_, c in self.fresh.items()
-            if abs(c.place.lat - lat) <= reach_deg and abs(c.place.lon - lon) <= wide_deg
-        }
+        radius_m = reach_m(report, self.office.city.policy)
+        place = LonLat(report.sighting.lon, report.sighting.lat)
+        return {id_: c for id_, c in self.fresh.items() if distance_m(c.place, place) <= radius_m}
 
 
 async def file_reports(office: Office, reports: Sequence[Prepared]) -> list[Receipt]:
@@ -296,91 +284,6 @@ def _receipt(case: Case, report: Prepared, *, known: bool) -> Receipt:
     )
 
 
-_NEAR = text("""
-    SELECT g.report, c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count,
-           s.description, s.accuracy_m, s.reporters
-    FROM unnest(CAST(:lons AS float8[]), CAST(:lats AS float8[]), CAST(:ats AS timestamptz[]), CAST(:reaches AS float8[]))
-         WITH ORDINALITY AS g(lon, lat, at, reach_m, report)
-    CROSS JOIN LATERAL (
-        SELECT * FROM cases c
-        WHERE c.city_id = :city_id
-          AND ST_DWithin(c.geog, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography, g.reach_m)
-          AND c.last_seen_at BETWEEN g.at - CAST(:within AS interval) AND g.at + CAST(:within AS interval)
-          AND c.stage NOT IN ('joined', 'voided', 'refused')
-        ORDER BY c.geog <-> ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography
-        LIMIT 12
-    ) c
-    LEFT JOIN LATERAL (
-        SELECT (array_agg(s.description ORDER BY s.occurred_at DESC))[1] AS description,
-               max(s.accuracy_m) AS accuracy_m, array_agg(DISTINCT s.reporter) AS reporters
-        FROM case_sightings l JOIN sightings s ON s.city_id = l.city_id AND s.id = l.sighting_id
-        WHERE l.city_id = :city_id AND l.case_id = c.id AND l.left_at IS NULL
-    ) s ON true
-""")
-
-
-async def near_cases(
-    tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
-) -> list[list[duplicates.Candidate]]:
-    """Per report the cases it might be about: within reach of its place, in the policy's window of time, nearest first."""
-    policy = office.city.policy
-    window_s = policy.intake.duplicate_window.seconds
-    # A plan made once for all would be made on the statistics of an almost empty table.
-    await tx.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-    rows = await tx.execute(
-        _NEAR,
-        {
-            "city_id": office.city_id,
-            "lons": [r.sighting.lon for r in reports],
-            "lats": [r.sighting.lat for r in reports],
-            "ats": [r.sighting.occurred_at for r in reports],
-            "reaches": [_reach_m(r, policy) for r in reports],
-            "within": timedelta(seconds=window_s),
-        },
-    )
-    found: list[list[duplicates.Candidate]] = [[] for _ in reports]
-    seen: dict[UUID, duplicates.Candidate] = {}
-    for report, case_id, *told in rows:
-        if case_id not in seen:
-            seen[case_id] = _candidate(case_id, *told)
-        found[report - 1].append(seen[case_id])
-    return found
-
-
-def _reach_m(report: Prepared, policy: Policy) -> float:
-    """How far anybody could have got within the window who looks like this."""
-    window_s = policy.intake.duplicate_window.seconds
-    return duplicates.reach_m(window_s, policy, report.for_duplicates().looks, report.sighting.accuracy_m)
-
-
-def _candidate(
-    case_id: UUID,
-    lon: float,
-    lat: float,
-    seen_at: datetime,
-    stage: str,
-    people_count: int,
-    looks: dict[str, Any],
-    sightings: int,
-    words: str | None,
-    accuracy_m: float | None,
-    reporters: list[str] | None,
-) -> duplicates.Candidate:
-    """One row of _NEAR, in its order."""
-    return duplicates.Candidate(
-        case_id=str(case_id),
-        place=LonLat(lon, lat),
-        seen_at=seen_at,
-        stage=stage,
-        people_count=people_count,
-        looks=msgspec.convert(looks, Looks),
-        text=words or "",
-        accuracy_m=accuracy_m,
-        sightings=sightings,
-        reporters=frozenset(r for r in reporters or () if not r.startswith("receipt:")),
-    )
-
-
 async def _write_sightings(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> None:
     rows = [{"city_id": office.city_id, **msgspec.structs.asdict(r.sighting)} for r in reports]
     await tx.execute(insert(db.sightings), rows)
@@ -439,50 +342,3 @@ def _same(kept: Mapping[str, Any], sent: Sighting) -> bool:
 def _as_kept(looks: dict[str, Any]) -> dict[str, Any]:
     """Looks as they come back from the database: JSON knows no tuples."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in looks.items()}
-
-
-class Filing:
-    """Group commit: reports that wait while one transaction runs are filed together in the next.
-
-    `file` returns when the report is durable. If a batch fails each report is tried alone, so that nobody's fault
-    costs another their receipt.
-    """
-
-    def __init__(self, office: Office) -> None:
-        self.office = office
-        self._waiting: asyncio.Queue[tuple[Prepared, asyncio.Future[Receipt]]] = asyncio.Queue(maxsize=10_000)
-        self._task: asyncio.Task[None] | None = None
-
-    async def file(self, report: Prepared) -> Receipt:
-        """The receipt of one report, once it is committed."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="filing")
-        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        await self._waiting.put((report, done))
-        return await done
-
-    async def _run(self) -> None:
-        while not self._waiting.empty():
-            batch = [self._waiting.get_nowait() for _ in range(min(BATCH, self._waiting.qsize()))]
-            try:
-                receipts = await file_reports(self.office, [report for report, _ in batch])
-                outcomes: list[Receipt | BaseException] = list(receipts)
-            except Exception:  # noqa: BLE001 - whoever is at fault learns it alone, below
-                outcomes = [await self._alone(report) for report, _ in batch]
-            for (_, done), outcome in zip(batch, outcomes, strict=True):
-                _settle(done, outcome)
-
-    async def _alone(self, report: Prepared) -> Receipt | BaseException:
-        try:
-            return (await file_reports(self.office, [report]))[0]
-        except Exception as fault:  # noqa: BLE001 - handed to the one who waits for it
-            return fault
-
-
-def _settle(done: asyncio.Future[Receipt], outcome: Receipt | BaseException) -> None:
-    if done.done():
-        return
-    if isinstance(outcome, BaseException):
-        done.set_exception(outcome)
-    else:
-        done.set_result(outcome)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from backend import db as tables
 from backend.dispatch import desk, field, filing, offers, searching
 from backend.dispatch.field import Arrival
-from backend.dispatch.filing import Filing
+from backend.dispatch.group_filing import Filing
 from backend.dispatch.records import Offer
 from backend.ids import new_id
 from backend.patrol import duty

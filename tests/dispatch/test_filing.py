@@ -7,7 +7,8 @@ import pytest
 from backend import db as tables
 from backend.access.actor import PUBLIC
 from backend.dispatch import desk
-from backend.dispatch.filing import Filing, file_reports
+from backend.dispatch.filing import file_reports
+from backend.dispatch.group_filing import Filing
 from backend.errors import Conflict
 from backend.geo.place import LonLat
 from backend.ids import new_id

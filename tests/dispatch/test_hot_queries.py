@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db as tables
 from backend import log
-from backend.dispatch import board, desk, escalation, filing, find, offers, searching
+from backend.dispatch import board, desk, escalation, find, nearby, offers, searching
 from backend.dispatch.board import CaseFilter
 from backend.patrol import duty, roster
 from tests.dispatch.builders import DISPATCHER, OPERATOR, SPOT, Town, east_of, officer
@@ -100,7 +100,7 @@ Ask = Callable[[Town, AsyncConnection], Awaitable[object]]
 
 
 async def _near(town: Town, tx: AsyncConnection) -> object:
-    return await filing.near_cases(tx, town.office, [town.report(OPERATOR, east_of(SPOT, 100 * n)) for n in range(8)])
+    return await nearby.near_cases(tx, town.office, [town.report(OPERATOR, east_of(SPOT, 100 * n)) for n in range(8)])
 
 
 async def _one_case(town: Town, tx: AsyncConnection) -> object:

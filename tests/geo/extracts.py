@@ -22,6 +22,9 @@ from backend.geo.osm import ImportReport
 from backend.geo.place import LonLat
 from backend.geo.roads import Roads
 
+SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+"""Sources that may lie beside the checkout; tests that read them are skipped where they do not."""
+
 DEG_PER_M = 1 / 111_195.08
 
 

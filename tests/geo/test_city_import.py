@@ -12,9 +12,9 @@ from backend.geo import region_files
 from backend.geo.place import LonLat
 from backend.geo.roads import Roads
 from ops.city_import import import_city, split_name
-from tests.geo.extracts import random_city
+from tests.geo.extracts import SHARED_DATA, random_city
 
-SHARED = Path("/work/shared/data")
+SHARED = SHARED_DATA
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from backend.geo.modes import Mode
 from backend.geo.place import LonLat
 from backend.geo.roads import Roads
 from backend.geo.tags import CAR, EBIKE, FOOT, WAY_KEYS, WayRule, judge_way
-from tests.geo.extracts import Extract, random_city
+from tests.geo.extracts import SHARED_DATA, Extract, random_city
 
-DALIAN = Path("/work/shared/data/osm/dalian.osm.pbf")
+DALIAN = SHARED_DATA / "osm" / "dalian.osm.pbf"
 
 
 def seconds(roads: Roads, a: LonLat, b: LonLat, mode: Mode = Mode.CAR) -> float:

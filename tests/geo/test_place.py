@@ -2,7 +2,6 @@
 
 import csv
 import math
-from pathlib import Path
 
 import pytest
 import shapely
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 
 from backend.errors import Invalid
 from backend.geo.place import Crs, LonLat, ServiceArea, distance_m, from_wgs84, locate, to_wgs84
+from tests.geo.extracts import SHARED_DATA
 
-VECTORS = Path("/work/shared/data/gcj/vectors.csv")
+VECTORS = SHARED_DATA / "gcj" / "vectors.csv"
 CITY = ServiceArea(shapely.box(121.4, 38.8, 121.7, 39.0))
 INSIDE = LonLat(121.6, 38.91)
 CHINA = st.builds(LonLat, st.floats(74, 134), st.floats(19, 53))

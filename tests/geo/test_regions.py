@@ -11,8 +11,9 @@ from backend.errors import Invalid, NotFound
 from backend.geo.place import LonLat
 from backend.geo.region_files import dump, load
 from backend.geo.regions import Level, canonical, codes_above, level_of
+from tests.geo.extracts import SHARED_DATA
 
-SHARED = Path("/work/shared/data/regions")
+SHARED = SHARED_DATA / "regions"
 
 
 def square(west: float, south: float, side: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.city import City
 from backend.clock import CHINA
-from backend.dispatch.filing import Filing
+from backend.dispatch.group_filing import Filing
 from backend.errors import Conflict, Invalid
 from backend.geo.modes import Mode
 from backend.intake.report import GivenPlace, Report, prepare

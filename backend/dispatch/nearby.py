@@ -1,0 +1,101 @@
+"""The cases that a report may be about: what the duplicate rule is given to compare with."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.geo.place import LonLat
+from backend.intake import duplicates
+from backend.intake.looks import Looks
+from backend.intake.report import Prepared
+from backend.office import Office
+from backend.policy import Policy
+
+_NEAR = text("""
+    SELECT g.report, c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count,
+           s.description, s.accuracy_m, s.reporters
+    FROM unnest(CAST(:lons AS float8[]), CAST(:lats AS float8[]), CAST(:ats AS timestamptz[]), CAST(:reaches AS float8[]))
+         WITH ORDINALITY AS g(lon, lat, at, reach_m, report)
+    CROSS JOIN LATERAL (
+        SELECT * FROM cases c
+        WHERE c.city_id = :city_id
+          AND ST_DWithin(c.geog, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography, g.reach_m)
+          AND c.last_seen_at BETWEEN g.at - CAST(:within AS interval) AND g.at + CAST(:within AS interval)
+          AND c.stage NOT IN ('joined', 'voided', 'refused')
+        ORDER BY c.geog <-> ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography
+        LIMIT 12
+    ) c
+    LEFT JOIN LATERAL (
+        SELECT (array_agg(s.description ORDER BY s.occurred_at DESC))[1] AS description,
+               max(s.accuracy_m) AS accuracy_m, array_agg(DISTINCT s.reporter) AS reporters
+        FROM case_sightings l JOIN sightings s ON s.city_id = l.city_id AND s.id = l.sighting_id
+        WHERE l.city_id = :city_id AND l.case_id = c.id AND l.left_at IS NULL
+    ) s ON true
+""")
+
+
+async def near_cases(
+    tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
+) -> list[list[duplicates.Candidate]]:
+    """Per report the cases it might be about: within reach of its place, in the policy's window of time, nearest first."""
+    policy = office.city.policy
+    window_s = policy.intake.duplicate_window.seconds
+    # A plan made once for all would be made on the statistics of an almost empty table.
+    await tx.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    rows = await tx.execute(
+        _NEAR,
+        {
+            "city_id": office.city_id,
+            "lons": [r.sighting.lon for r in reports],
+            "lats": [r.sighting.lat for r in reports],
+            "ats": [r.sighting.occurred_at for r in reports],
+            "reaches": [reach_m(r, policy) for r in reports],
+            "within": timedelta(seconds=window_s),
+        },
+    )
+    found: list[list[duplicates.Candidate]] = [[] for _ in reports]
+    seen: dict[UUID, duplicates.Candidate] = {}
+    for report, case_id, *told in rows:
+        if case_id not in seen:
+            seen[case_id] = _candidate(case_id, *told)
+        found[report - 1].append(seen[case_id])
+    return found
+
+
+def reach_m(report: Prepared, policy: Policy) -> float:
+    """How far anybody could have got within the window who looks like this."""
+    window_s = policy.intake.duplicate_window.seconds
+    return duplicates.reach_m(window_s, policy, report.for_duplicates().looks, report.sighting.accuracy_m)
+
+
+def _candidate(
+    case_id: UUID,
+    lon: float,
+    lat: float,
+    seen_at: datetime,
+    stage: str,
+    people_count: int,
+    looks: dict[str, Any],
+    sightings: int,
+    words: str | None,
+    accuracy_m: float | None,
+    reporters: list[str] | None,
+) -> duplicates.Candidate:
+    """One row of _NEAR, in its order."""
+    return duplicates.Candidate(
+        case_id=str(case_id),
+        place=LonLat(lon, lat),
+        seen_at=seen_at,
+        stage=stage,
+        people_count=people_count,
+        looks=msgspec.convert(looks, Looks),
+        text=words or "",
+        accuracy_m=accuracy_m,
+        sightings=sightings,
+        reporters=frozenset(r for r in reporters or () if not r.startswith("receipt:")),
+    )
