@@ -28,7 +28,7 @@ async def test_a_database_with_cases_of_another_is_refused(db: AsyncEngine, dali
     operator = an_actor("operator")
     report = Report(place=GivenPlace(lon=121.6, lat=38.9), channel="hotline", description="老人躺在路边")
     await Filing(office).file(prepare(report, dalian, operator, NOW))
-    with pytest.raises(Conflict, match="RESCUE_DATABASE_URL"):
+    with pytest.raises(Conflict, match="不属于演示的案卷"):
         await demo._refuse_foreign_work(office)
 
 
