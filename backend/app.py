@@ -173,6 +173,7 @@ def _openapi() -> OpenAPIConfig:
                 js_url=f"{PAGE_FILES}/swagger-ui-bundle.js",
                 css_url=f"{PAGE_FILES}/swagger-ui.css",
                 standalone_preset_js_url=f"{PAGE_FILES}/swagger-ui-standalone-preset.js",
+                favicon=f"<link rel='icon' href='{PAGE_FILES}/favicon-32x32.png'>",
             )
         ],
         components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),

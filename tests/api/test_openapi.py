@@ -108,3 +108,12 @@ async def test_routes_are_not_forgotten(shared: Api) -> None:
     }
     assert documented == answered
     assert any(isinstance(plugin, Refusals) for plugin in shared.app.plugins)
+
+
+async def test_the_page_that_shows_the_document_loads_nothing_from_elsewhere(shared: Api) -> None:
+    page = (await shared.public.get("/schema")).text
+    loaded = re.findall(r"(?:src|href)=['\"]([^'\"]+)", page)
+    assert len(loaded) >= 3
+    assert [address for address in loaded if "://" in address] == []
+    for address in loaded:
+        assert (await shared.public.get(address)).status_code == 200, address
