@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from asyncpg import DataError, PostgresError
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
@@ -210,8 +210,6 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     RecursionError: unreadable,
     Exception: unexpected,
 }
-
-JSON = MediaType.JSON
 
 
 class Limiter:

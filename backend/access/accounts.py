@@ -18,8 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import log
 from backend.access import passwords
 from backend.access.actor import Actor
-from backend.access.permissions import Object, demand, scopes
-from backend.access.rules import rules
+from backend.access.permissions import Object, Roles, demand, scopes
 from backend.access.sessions import end_sessions, forget
 from backend.db import accounts
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -108,18 +107,18 @@ async def get(office: Office, account_id: UUID, *, by: Actor) -> Account:
     if account is not None and str(account.id) == by.id:
         return account
     if account is None:
-        demand(rules(office), by, "account:read")
+        demand(office.city.policy.roles, by, "account:read")
         raise _no_such_account()
-    demand(rules(office), by, "account:read", _object(account))
+    demand(office.city.policy.roles, by, "account:read", _object(account))
     return account
 
 
 async def list_page(office: Office, *, by: Actor, after: str | None = None, limit: int = 50) -> Page:
     """The accounts the actor may see, by login, after the cursor `after`. Raises NotAllowed."""
-    demand(rules(office), by, "account:read")
+    demand(office.city.policy.roles, by, "account:read")
     limit = max(1, min(limit, LARGEST_PAGE))
     query = select(*_COLUMNS).where(accounts.c.city_id == office.city_id).order_by(accounts.c.login).limit(limit + 1)
-    if "all" not in scopes(rules(office), by, "account:read"):
+    if "all" not in scopes(office.city.policy.roles, by, "account:read"):
         query = query.where(accounts.c.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
     if after is not None:
         query = query.where(accounts.c.login > after)
@@ -252,8 +251,8 @@ def _demand_may_write(office: Office, by: Actor, account: Account) -> None:
     """account:write, and nobody gives more than they have: neither regions nor a role that could give itself more."""
     if by.kind == "system":  # whoever runs the machine's command line
         return
-    demand(rules(office), by, "account:write", _object(account))
-    if "all" in scopes(rules(office), by, "account:write"):
+    demand(office.city.policy.roles, by, "account:write", _object(account))
+    if "all" in scopes(office.city.policy.roles, by, "account:write"):
         return
     if not set(account.regions) <= set(by.regions) or _governs(office, account.roles):
         raise NotAllowed(
@@ -264,13 +263,14 @@ def _demand_may_write(office: Office, by: Actor, account: Account) -> None:
 
 
 def _governs(office: Office, roles: Iterable[str]) -> bool:
-    granted = {p.partition("@")[0] for role in roles for p in rules(office).get(role, ())}
+    lines: Roles = office.city.policy.roles
+    granted = {line.partition("@")[0] for role in roles for line in lines.get(role, ())}
     return not granted.isdisjoint(GOVERNING)
 
 
 def _check(office: Office, account: Account) -> None:
     """Roles and regions exist. Raises Invalid."""
-    known = set(rules(office)) - NOT_FOR_PEOPLE
+    known = set(office.city.policy.roles) - NOT_FOR_PEOPLE
     if not account.roles or (strange := [role for role in account.roles if role not in known]):
         named = "、".join(strange) if account.roles else ""
         raise Invalid(

@@ -21,7 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import log
 from backend.access.actor import Actor
 from backend.access.permissions import ANYTHING, demand
-from backend.access.rules import rules
 from backend.db import api_keys
 from backend.errors import Invalid, NotFound, NotSignedIn
 from backend.ids import new_id
@@ -154,7 +153,7 @@ def webhook_secret(secret_key: str, key_id: UUID) -> str:
 
 def _demand_write(office: Office, by: Actor) -> None:
     if by.kind != "system":  # whoever runs the machine's command line
-        demand(rules(office), by, "key:write", ANYTHING)
+        demand(office.city.policy.roles, by, "key:write", ANYTHING)
 
 
 def _check(office: Office, new: NewKey) -> None:
@@ -165,8 +164,12 @@ def _check(office: Office, new: NewKey) -> None:
             field="partner",
             hint="12345, police-110",
         )
-    if not new.roles or (strange := [role for role in new.roles if role == "system" or role not in rules(office)]):
-        raise Invalid("没有这个角色。", "There is no such role.", field="roles", hint=", ".join(rules(office)))
+    if not new.roles or (
+        strange := [role for role in new.roles if role == "system" or role not in office.city.policy.roles]
+    ):
+        raise Invalid(
+            "没有这个角色。", "There is no such role.", field="roles", hint=", ".join(office.city.policy.roles)
+        )
     if strange := [code for code in new.regions if code != office.city_id and code not in office.city.regions]:
         raise Invalid(f"没有这个辖区：{strange[0]}。", f"There is no such region: {strange[0]}.", field="regions")
     _check_url(new.webhook_url)

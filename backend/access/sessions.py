@@ -23,7 +23,6 @@ from backend import log
 from backend.access import passwords
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed
-from backend.access.rules import rules
 from backend.db import accounts, sessions
 from backend.errors import NotFound, NotSignedIn
 from backend.ids import new_id
@@ -239,7 +238,9 @@ async def _demand(office: Office, account_id: UUID, by: Actor, action: str) -> N
         return
     async with office.db.connect() as tx:
         regions = await tx.scalar(_regions_of(office, account_id))
-    if regions is None or not (by.kind == "system" or allowed(rules(office), by, action, Object(regions=regions))):
+    if regions is None or not (
+        by.kind == "system" or allowed(office.city.policy.roles, by, action, Object(regions=regions))
+    ):
         raise _no_such_session()
 
 

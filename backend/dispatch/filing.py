@@ -21,7 +21,7 @@ from backend.dispatch.change import Change, Command, record
 from backend.dispatch.lifecycle import OPEN_STAGES
 from backend.dispatch.move import case_of, move, touched
 from backend.dispatch.nearby import near_cases, reach_m
-from backend.dispatch.records import Case, ClockRow, Link, Row, Suggestion
+from backend.dispatch.records import Case, Link, Row, Suggestion
 from backend.errors import Conflict
 from backend.geo.place import LonLat, distance_m
 from backend.ids import new_id
@@ -52,7 +52,6 @@ class _Desk:
     def __init__(self, office: Office, command: Command, number: int) -> None:
         self.office, self.command, self.number = office, command, number
         self.cases: dict[UUID, Case] = {}
-        self.clocks: dict[UUID, dict[str, ClockRow]] = {}
         self.fresh: dict[UUID, duplicates.Candidate] = {}
         self.changes: list[Change] = []
         self.receipts: dict[UUID, Receipt] = {}

@@ -6,9 +6,8 @@ an empty list.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -41,7 +40,6 @@ class Found:
     phase: int
     candidates: list[Candidate]
     everyone_asked: bool = False
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 async def search_case(office: Office, roster: Roster, case_id: UUID, command: Command) -> str | None:

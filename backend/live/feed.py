@@ -19,7 +19,6 @@ from backend import log
 from backend.access import sessions, tickets
 from backend.access.actor import Actor
 from backend.access.permissions import scopes
-from backend.access.rules import rules
 from backend.errors import NotSignedIn
 from backend.live.hub import Hub, Told
 from backend.live.inbox import BAD_MESSAGE, NOT_ALLOWED, RIGHTS_CHANGED, SIGN_IN_AGAIN, TRY_LATER, Closing, Inbox
@@ -77,7 +76,7 @@ class Feed:
         closing: Closing | None = None
         try:
             actor = await tickets.take(self._office, ticket, now=now)
-            if scopes(rules(self._office), actor, "feed:open"):
+            if scopes(self._office.city.policy.roles, actor, "feed:open"):
                 closing = await self._follow(line, actor, since, now)
             else:
                 closing = NOT_ALLOWED

@@ -21,7 +21,6 @@ from msgspec import Struct
 from backend import log
 from backend.access import sessions
 from backend.access.actor import Actor
-from backend.access.rules import rules
 from backend.clock import Clock, SystemClock
 from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, Closing, Inbox, Places
 from backend.live.nudge import POLL_S, Nudge
@@ -161,7 +160,7 @@ class Hub:
 
     def visible(self, told: Sequence[Told], actor: Actor) -> list[Told]:
         """Those the actor may see."""
-        roles = rules(self.office)
+        roles = self.office.city.policy.roles
         return [one for one in told if may_see(roles, actor, one.event)]
 
     def positions(self, fixes: Sequence[Fix]) -> None:
@@ -192,7 +191,7 @@ class Hub:
         self._obey(told.event)
         self.seq = told.event.seq
         self._ring.append(told)
-        roles = rules(self.office)
+        roles = self.office.city.policy.roles
         for group in list(self._viewers.values()):
             actor = next(iter(group)).actor
             if not may_see(roles, actor, told.event):
@@ -245,7 +244,7 @@ class Hub:
     def _hand_out_moves(self, group: set[Inbox], moved: dict[UUID, Fix], as_json: dict[UUID, str]) -> None:
         if not group:
             return
-        actor, roles = next(iter(group)).actor, rules(self.office)
+        actor, roles = next(iter(group)).actor, self.office.city.policy.roles
         mine = [fix for fix in moved.values() if may_follow(roles, actor, team_id=fix.team_id, regions=fix.regions)]
         if not mine:
             return
