@@ -12,6 +12,7 @@ All moments are aware and in China Standard Time, which has had no daylight savi
 
 import asyncio
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -32,13 +33,28 @@ class Clock(Protocol):
     async def sleep_until(self, moment: datetime) -> None:
         """Returns when `now() >= moment`; at once when that is so already."""
 
+    def by(self, real: Callable[[], datetime]) -> "Clock":
+        """The same clock, going by another source of real time."""
+
+
+def machine_time() -> datetime:
+    """What this machine's clock says."""
+    return datetime.now(UTC)
+
 
 class SystemClock:
-    """The machine's own time."""
+    """The time as it is: the machine's own, or `real` where another source is steadier (backend.steady)."""
+
+    def __init__(self, real: Callable[[], datetime] = machine_time) -> None:
+        self._real = real
 
     def now(self) -> datetime:
         """The present moment in China Standard Time."""
-        return datetime.now(CHINA)
+        return self._real().astimezone(CHINA)
+
+    def by(self, real: Callable[[], datetime]) -> "SystemClock":
+        """The same clock, going by another source."""
+        return SystemClock(real)
 
     async def sleep_until(self, moment: datetime) -> None:
         """Waits until the machine's time has reached `moment`."""
@@ -52,12 +68,19 @@ class SystemClock:
 class ScaledClock:
     """Simulated time that starts at `start` when the machine's time is `anchor`, and runs `rate` times as fast."""
 
-    def __init__(self, start: datetime, anchor: datetime, rate: float) -> None:
+    def __init__(
+        self, start: datetime, anchor: datetime, rate: float, real: Callable[[], datetime] = machine_time
+    ) -> None:
         self.start, self.anchor, self.rate = start.astimezone(CHINA), anchor.astimezone(UTC), rate
+        self._real = real
 
     def now(self) -> datetime:
         """The simulated moment."""
-        return self.at(datetime.now(UTC))
+        return self.at(self._real())
+
+    def by(self, real: Callable[[], datetime]) -> "ScaledClock":
+        """The same clock, going by another source of real time."""
+        return ScaledClock(self.start, self.anchor, self.rate, real)
 
     def at(self, real: datetime) -> datetime:
         """The simulated moment for a moment of the machine's time; before the anchor it stands at the start."""
@@ -82,6 +105,10 @@ class ManualClock:
     def now(self) -> datetime:
         """The moment it was set to."""
         return self._now
+
+    def by(self, _real: Callable[[], datetime]) -> "ManualClock":
+        """Itself: no source moves it but the test."""
+        return self
 
     def set(self, moment: datetime) -> None:
         """Moves to `moment`, forward or back."""

@@ -2,7 +2,7 @@
 
 `append` is the last thing a transaction does: it takes the log's lock, numbers the entries and commits soon after, so
 that sequence order is commit order and a reader asking for "what came after n" misses nothing. Each entry's hash
-covers the one before; `broken_link` finds the first that does not fit.
+covers the one before; `breaks` finds the places that do not fit.
 """
 
 import hashlib
@@ -127,15 +127,55 @@ async def everything(tx: AsyncConnection, city_id: str, *, page: int = 2000) -> 
         after = found[-1].seq
 
 
-async def broken_link(tx: AsyncConnection, city_id: str) -> int | None:
-    """The sequence number of the first event that is missing, moved or changed; None when the chain holds."""
+class Break(Struct, frozen=True):
+    """Where the chain does not hold. what: "missing" (events gone before it), "moved", "changed" or "link" (its link to
+    the one before was cut or forged)."""
+
+    seq: int
+    what: str
+
+
+async def breaks(tx: AsyncConnection, city_id: str, *, limit: int = 20) -> list[Break]:
+    """The first `limit` places where an event is missing, moved or changed; [] when the chain holds.
+
+    What was taken off the end leaves no gap: that is found by a witness outside the database (backend.anchors).
+    """
     query = select(*_COLUMNS, events.c.prev_hash, events.c.hash).where(events.c.city_id == city_id)
     prev, expected = GENESIS, 1
+    places = {GENESIS: 0}
+    found: list[Break] = []
+    after_break = False  # what follows a broken event cannot fit it: one fault is told once
     stream = await tx.stream(query.order_by(events.c.seq).execution_options(yield_per=2000))
     async for row in stream:
         *fields, prev_hash, hash_ = row
         event = Event(**dict(zip(Event.__struct_fields__, fields, strict=True)))
-        if event.seq != expected or prev_hash != prev or link(prev, city_id, event) != hash_:
-            return expected
-        prev, expected = hash_, expected + 1
-    return None
+        whole = link(prev_hash, city_id, event) == hash_
+        follows = event.seq == expected and (prev_hash == prev or (after_break and whole))
+        after_break = not (whole and follows)
+        if after_break:
+            found.append(_break(city_id, event, expected, prev_hash, hash_, places))
+            if len(found) == limit:
+                break
+        places[hash_] = event.seq
+        prev, expected = hash_, event.seq + 1
+    return found
+
+
+def _break(
+    city_id: str, event: Event, expected: int, prev_hash: bytes, hash_: bytes, places: dict[bytes, int]
+) -> Break:
+    if link(prev_hash, city_id, event) == hash_:
+        # The event is as it was written; what stood before it does not stand there now.
+        return Break(min(expected, event.seq), "missing" if event.seq != expected else "link")
+    if event.seq != expected:
+        return Break(expected, "missing")
+    elsewhere = msgspec.structs.replace(event, seq=places.get(prev_hash, -1) + 1)
+    neighbours = (elsewhere, *(msgspec.structs.replace(event, seq=event.seq + by) for by in (1, -1)))
+    moved = any(link(prev_hash, city_id, other) == hash_ for other in neighbours)
+    return Break(event.seq, "moved" if moved else "changed")
+
+
+async def broken_link(tx: AsyncConnection, city_id: str) -> int | None:
+    """The sequence number of the first event that is missing, moved or changed; None when the chain holds."""
+    first = await breaks(tx, city_id, limit=1)
+    return first[0].seq if first else None

@@ -20,9 +20,12 @@ from backend.dispatch import escalation, offers, searching
 from backend.dispatch.change import Command
 from backend.dispatch.circle_watch import Watch, sound_alarm
 from backend.office import Office
+from backend.stopping import Stopping
 
 REST_AFTER_FAULT = timedelta(seconds=20)
 CIRCLE_EVERY = timedelta(minutes=1)
+A_WHILE_S = 2.0
+"""So long a turn stays with things of one kind, real seconds."""
 
 _log = structlog.get_logger("worker")
 
@@ -37,17 +40,22 @@ class Ear(Protocol):
 class Worker:
     """One process's worker: its office, its clock, and its view of the teams."""
 
-    def __init__(self, office: Office, clock: Clock) -> None:
+    def __init__(self, office: Office, clock: Clock, stopping: Stopping | None = None) -> None:
+        """stopping: once on, the thing in hand is finished and nothing more is begun."""
         self.office, self.clock = office, clock
+        self.stopping = stopping or Stopping()
         self.watch = Watch(office)
         self._resting: dict[object, datetime] = {}
         self._circle_at: datetime | None = None
 
     async def run(self, ear: Ear) -> None:
-        """Take turns until cancelled."""
-        while True:
+        """Take turns until stopping. Cancelled, what is in hand is rolled back and another worker's."""
+        while not self.stopping.is_on:
+            metrics.WORKER_HEARTBEAT.set_to_current_time()
             try:
-                done = await self.turn()
+                with metrics.TURN_S.time():
+                    done = await self.turn()
+                metrics.WORKER_TURN.set_to_current_time()
             except Exception:  # noqa: BLE001 - the database may be away: it comes back, and this must be there then
                 _log.exception("turn")
                 done = 0
@@ -56,30 +64,36 @@ class Worker:
 
     async def turn(self) -> int:
         """Everything that is due now. Returns how many things were done."""
-        now = self.clock.now()
         done = 0
-        done += await self._each(escalation.due_offers, self._lapse, now)
-        done += await self._each(escalation.due_clocks, self._fire, now)
-        done += await self._each(escalation.due_revisits, self._revisit, now)
-        done += await self._search(now)
-        await self._look_at_the_circle(now)
+        done += await self._each(escalation.due_offers, self._lapse)
+        done += await self._each(escalation.due_clocks, self._fire)
+        done += await self._each(escalation.due_revisits, self._revisit)
+        done += await self._search()
+        await self._look_at_the_circle(self.clock.now())
         return done
 
     async def _each[T](
         self,
         look: Callable[[AsyncConnection, Office, datetime], Awaitable[list[T]]],
         do: Callable[[T, Command], Awaitable[object]],
-        now: datetime,
     ) -> int:
         async with self.office.db.connect() as tx:
-            due = await look(tx, self.office, now)
+            due = await look(tx, self.office, self.clock.now())
+        return await self._try_all(due, do)
+
+    async def _try_all[T](self, due: list[T], do: Callable[[T, Command], Awaitable[object]]) -> int:
+        """One after the other, for a while: of many that wait the rest comes next turn, after the timers."""
         done = 0
+        until_s = asyncio.get_running_loop().time() + A_WHILE_S
         for one in due:
-            done += await self._try(one, do, now)
+            done += await self._try(one, do)
+            if asyncio.get_running_loop().time() > until_s:
+                return max(done, 1)
         return done
 
-    async def _try[T](self, one: T, do: Callable[[T, Command], Awaitable[object]], now: datetime) -> int:
-        if self._resting.get(one, now) > now:
+    async def _try[T](self, one: T, do: Callable[[T, Command], Awaitable[object]]) -> int:
+        now = self.clock.now()  # not the turn's: a lease begins when the offer is made, however long others took before
+        if self.stopping.is_on or self._resting.get(one, now) > now:
             return 0
         self._resting.pop(one, None)
         try:
@@ -99,8 +113,9 @@ class Worker:
     async def _revisit(self, revisit_id: UUID, command: Command) -> bool:
         return await escalation.open_revisit(self.office, revisit_id, command) is not None
 
-    async def _search(self, now: datetime) -> int:
+    async def _search(self) -> int:
         """One by one, or together when many wait and the policy wants it."""
+        now = self.clock.now()
         search = self.office.city.policy.search
         async with self.office.db.connect() as tx:
             waiting = [c for c in await searching.waiting(tx, self.office, now) if self._resting.get(c, now) <= now]
@@ -108,9 +123,7 @@ class Worker:
         together = search.method == "batch" or (search.method == "auto" and len(waiting) >= search.batch_when_waiting)
         if together and waiting:
             done += await self._search_together(waiting, now)
-        for case_id in waiting:
-            done += await self._try(case_id, self._search_one, now)
-        return done
+        return done + await self._try_all(waiting, self._search_one)
 
     async def _search_together(self, waiting: list[UUID], now: datetime) -> int:
         try:

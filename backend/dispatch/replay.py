@@ -1,4 +1,4 @@
-"""Replaying the log gives the tables: the proof that nothing is known that the log does not say.
+"""Replaying the log gives the tables of the loop: the proof that nothing is known that the log does not say.
 
 `fold` is pure: events in order → the rows of each table. `differences` compares them with what the database holds.
 """
@@ -50,11 +50,15 @@ async def tables(tx: AsyncConnection, office: Office) -> Board:
 
 
 async def differences(tx: AsyncConnection, office: Office) -> list[str]:
-    """Every row on which log and tables disagree, in words; [] when the log tells it all."""
+    """Every row of the loop on which log and tables disagree, in words; [] when the log tells it all."""
     board: Board = {}
     async for event in log.everything(tx, office.city_id):
         apply(board, event)
-    held = await tables(tx, office)
+    return compared(board, await tables(tx, office))
+
+
+def compared(board: Board, held: Board) -> list[str]:
+    """What two boards disagree on, row by row: `board` as the log says, `held` as the tables have it."""
     found: list[str] = []
     for name in sorted(board.keys() | held.keys()):
         said, kept = board.get(name, {}), held.get(name, {})
@@ -69,11 +73,11 @@ def _differing(name: str, key: tuple[str, ...], said: dict[str, Any] | None, kep
     return [
         f"{name} {'/'.join(key)}.{column}: log {said.get(column)!r}, table {value!r}"
         for column, value in kept.items()
-        if not _equal(said.get(column), value)
+        if not same_value(said.get(column), value)
     ]
 
 
-def _equal(a: Any, b: Any) -> bool:
+def same_value(a: Any, b: Any) -> bool:
     """Equal, moments compared as moments whatever zone they are written in."""
     if a == b:
         return True

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import log
 from backend.access.actor import SYSTEM
-from backend.log import Entry, Event
+from backend.log import Break, Entry, Event
 from tests.conftest import START
 
 CITY = "210200"
@@ -122,34 +123,61 @@ async def test_the_whole_log_comes_in_order_a_page_at_a_time(db: AsyncEngine) ->
     assert [event.seq for event in await read(db, 20, limit=3)] == [21, 22, 23]
 
 
+# Who tampers has to switch the trigger off first.
+OPENED = "ALTER TABLE events DISABLE TRIGGER append_only"
+
 TAMPERED = {
-    "its data changed": "UPDATE events SET data = jsonb_set(data, '{n}', '99') WHERE seq = 5",
-    "its time changed": "UPDATE events SET occurred_at = occurred_at + interval '1 microsecond' WHERE seq = 5",
-    "its recording changed": "UPDATE events SET recorded_at = recorded_at - interval '1 day' WHERE seq = 5",
-    "its author changed": """UPDATE events SET actor = '{"id": "somebody"}' WHERE seq = 5""",
-    "its kind changed": "UPDATE events SET kind = 'case.verified' WHERE seq = 5",
-    "its regions changed": "UPDATE events SET regions = '{210203}' WHERE seq = 5",
-    "its case changed": "UPDATE events SET case_id = gen_random_uuid(), case_version = 1 WHERE seq = 5",
-    "it was removed": "DELETE FROM events WHERE seq = 5",
-    "it was removed and the rest moved up": """
+    "its data changed": ("changed", "UPDATE events SET data = jsonb_set(data, '{n}', '99') WHERE seq = 5"),
+    "its time changed": ("changed", "UPDATE events SET occurred_at = occurred_at + interval '1 microsecond' WHERE seq = 5"),
+    "its recording changed": ("changed", "UPDATE events SET recorded_at = recorded_at - interval '1 day' WHERE seq = 5"),
+    "its author changed": ("changed", """UPDATE events SET actor = '{"id": "somebody"}' WHERE seq = 5"""),
+    "its kind changed": ("changed", "UPDATE events SET kind = 'case.verified' WHERE seq = 5"),
+    "its regions changed": ("changed", "UPDATE events SET regions = '{210203}' WHERE seq = 5"),
+    "its case changed": ("changed", "UPDATE events SET case_id = gen_random_uuid(), case_version = 1 WHERE seq = 5"),
+    "it was removed": ("missing", "DELETE FROM events WHERE seq = 5"),
+    "it was removed and the rest moved up": ("moved", """
         WITH gone AS (DELETE FROM events WHERE seq = 5)
         UPDATE events SET seq = seq + 1000 WHERE seq > 5;
-        UPDATE events SET seq = seq - 1001 WHERE seq > 1000""",
-    "it changed places with the next": """
+        UPDATE events SET seq = seq - 1001 WHERE seq > 1000"""),
+    "it changed places with the next": ("moved", """
         UPDATE events SET seq = 1005 WHERE seq = 5; UPDATE events SET seq = 5 WHERE seq = 6;
-        UPDATE events SET seq = 6 WHERE seq = 1005""",
-    "its link was cut": "UPDATE events SET prev_hash = hash WHERE seq = 5",
-    "its hash was set anew": "UPDATE events SET hash = sha256('x') WHERE seq = 5",
-}
+        UPDATE events SET seq = 6 WHERE seq = 1005"""),
+    "its link was cut": ("changed", "UPDATE events SET prev_hash = hash WHERE seq = 5"),
+    "its hash was set anew": ("changed", "UPDATE events SET hash = sha256('x') WHERE seq = 5"),
+}  # fmt: skip
+
+
+async def tamper(db: AsyncEngine, statements: str) -> None:
+    async with db.begin() as tx:
+        for statement in (OPENED, *statements.split(";")):
+            await tx.execute(text(statement))
 
 
 @pytest.mark.parametrize("how", TAMPERED)
 async def test_an_event_that_was_tampered_with_is_found(db: AsyncEngine, how: str) -> None:
     await append(db, *(entry(n) for n in range(10)))
-    async with db.begin() as tx:
-        for statement in TAMPERED[how].split(";"):
+    what, statements = TAMPERED[how]
+    await tamper(db, statements)
+    async with db.connect() as tx:
+        first, *others = await log.breaks(tx, CITY)
+    assert (first.seq, first.what) == (5, what)
+    assert len(others) <= (how.startswith("it ") * 4), "one fault is told once, not for all that follows"
+
+
+async def test_each_of_several_faults_is_found(db: AsyncEngine) -> None:
+    await append(db, *(entry(n) for n in range(12)))
+    await tamper(db, "UPDATE events SET kind = 'x' WHERE seq IN (3, 9); DELETE FROM events WHERE seq = 6")
+    async with db.connect() as tx:
+        assert await log.breaks(tx, CITY) == [Break(3, "changed"), Break(6, "missing"), Break(9, "changed")]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET kind = 'x'", "DELETE FROM events", "TRUNCATE events"])
+async def test_the_database_refuses_to_change_the_log(db: AsyncEngine, statement: str) -> None:
+    await append(db, entry(1))
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with db.begin() as tx:
             await tx.execute(text(statement))
-    assert await broken(db) == 5
+    assert [event.data["n"] for event in await read(db)] == [1]
 
 
 async def test_an_event_that_was_slipped_in_is_found(db: AsyncEngine) -> None:

@@ -1,0 +1,161 @@
+"""What the log proves beyond the loop's own tables: who was on duty, who may sign in as what, which reports came in.
+
+The tables of the loop are replayed row by row (backend.dispatch.replay). The others are told in facts of events; here
+those facts are gathered by table and laid beside the rows. Begin at `contradictions`. `NOT_PROVEN` says what no event tells.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db, log
+from backend.dispatch import replay
+from backend.office import Office
+
+NOT_PROVEN = {
+    "commands": "答复的副本 a copy of answers, kept for repeats",
+    "events": "由哈希链证明 proven by its own chain",
+    "facilities": "城市目录 the city's folder",
+    "fixes": "轨迹不是事件 positions are not events",
+    "outbox": "对外消息的队列 messages on their way",
+    "regions": "城市目录 the city's folder",
+    "sessions": "登录状态 who is signed in",
+    "shifts": "排班计划 plans",
+    "sighting_contacts": "个人信息不入日志 personal data stay out of the log",
+    "teams": "城市目录 the city's folder",
+    "tickets": "三十秒有效 good for thirty seconds",
+}
+"""Tables that the log does not prove, and why."""
+
+Told = tuple[Table, str, dict[str, Any]]
+"""A table, the id of one of its rows, and what an event says that the row's columns are."""
+
+
+def _of_account(event: log.Event) -> Iterator[Told]:
+    if "roles" in event.data:
+        named = ("login", "roles", "regions", "team_id", "active")
+        yield db.accounts, event.data["account_id"], {k: event.data[k] for k in named}
+
+
+def _of_key(event: log.Event) -> Iterator[Told]:
+    if "roles" in event.data:
+        told = {k: event.data[k] for k in ("partner", "roles", "regions")}
+        yield db.api_keys, event.data["key_id"], {**told, "revoked_at": _revoked(event)}
+
+
+def _revoked(event: log.Event) -> Any:
+    return event.occurred_at if event.kind == "key.revoked" else None
+
+
+def _of_team(event: log.Event) -> Iterator[Told]:
+    if "before" in event.data:
+        yield db.presence, event.data["team_id"], {"state": event.data["state"]}
+
+
+def _of_report(event: log.Event) -> Iterator[Told]:
+    if "reporter_kind" in event.data:
+        named = ("channel", "occurred_at", "lon", "lat", "in_area", "people_count", "dangers")
+        yield db.sightings, event.data["sighting_id"], {k: event.data[k] for k in named}
+
+
+def _of_weather(event: log.Event) -> Iterator[Told]:
+    yield db.weather, event.data["id"], {k: event.data[k] for k in ("state", "feels_c", "warned")}
+
+
+def _of_circle(event: log.Event) -> Iterator[Told]:
+    closed = event.occurred_at if event.kind == "circle.gap_closed" else None
+    yield db.circle_alarms, event.data["alarm_id"], {"closed_at": closed}
+
+
+def _of_decision(event: log.Event) -> Iterator[Told]:
+    if "decision_digest" in event.data:
+        yield db.decisions, event.data["decision_id"], {"digest": event.data["decision_digest"]}
+
+
+def _of_photo(event: log.Event) -> Iterator[Told]:
+    yield db.photos, event.data["photo_id"], {"picture_digest": event.data["picture_digest"]}
+
+
+READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
+    "account": _of_account,
+    "key": _of_key,
+    "team": _of_team,
+    "case": _of_report,
+    "weather": _of_weather,
+    "circle": _of_circle,
+    "offer": _of_decision,
+    "search": _of_decision,
+    "sighting.photo_added": _of_photo,
+}
+"""The kind of an event, or its first part → what it tells of rows that are not replayed."""
+
+MAY_BE_GONE = frozenset({"photos", "decisions"})
+"""Rows that are removed when their time is over, while the log goes on saying that they were."""
+
+
+async def contradictions(tx: AsyncConnection, office: Office) -> list[str]:
+    """Every row on which log and tables disagree, in words; [] when each table that the log tells of follows from it."""
+    board: replay.Board = {}
+    told: dict[Table, dict[str, dict[str, Any]]] = {}
+    async for event in log.everything(tx, office.city_id):
+        replay.apply(board, event)
+        _hear(told, event)
+    found = replay.compared(board, await replay.tables(tx, office))
+    for table in sorted({*PROVEN, *told}, key=lambda one: one.name):
+        found += await _compared(tx, office, table, told.get(table, {}))
+    return found
+
+
+PROVEN = (
+    db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.circle_alarms, db.decisions, db.photos,
+)  # fmt: skip
+
+
+def _hear(told: dict[Table, dict[str, dict[str, Any]]], event: log.Event) -> None:
+    read = READERS.get(event.kind) or READERS.get(event.kind.partition(".")[0])
+    for table, key, values in read(event) if read else ():
+        told.setdefault(table, {}).setdefault(str(key), {}).update(values)
+
+
+async def _compared(tx: AsyncConnection, office: Office, table: Table, told: dict[str, dict[str, Any]]) -> list[str]:
+    key = table.c.team_id if table is db.presence else table.c.id
+    found: list[str] = []
+    held: set[str] = set()
+    for row in await tx.execute(select(table).where(table.c.city_id == office.city_id)):
+        id_, values = str(row._mapping[key.name]), dict(row._mapping)
+        held.add(id_)
+        if id_ in told:
+            found += _differing(table, id_, told[id_], values)
+        elif not _needs_no_event(table, values):
+            found.append(f"{table.name} {id_}: not in the log")
+    if table.name not in MAY_BE_GONE:
+        found += [f"{table.name} {id_}: not in the table" for id_ in sorted(told.keys() - held)]
+    return found
+
+
+def _needs_no_event(table: Table, row: dict[str, Any]) -> bool:
+    """A team that never was on duty has told nothing."""
+    return table is db.presence and row["state"] == "off_duty"
+
+
+def _differing(table: Table, id_: str, told: dict[str, Any], row: dict[str, Any]) -> list[str]:
+    if "digest" in told:
+        return [] if digest(row) == told["digest"] else [f"{table.name} {id_}: changed since it was written"]
+    kept = msgspec.to_builtins({name: row[name] for name in told})
+    said = msgspec.to_builtins(told)
+    return [
+        f"{table.name} {id_}.{name}: log {said[name]!r}, table {kept[name]!r}"
+        for name in told
+        if not replay.same_value(said[name], kept[name])
+    ]
+
+
+def digest(row: Mapping[str, Any]) -> str:
+    """What the log keeps of a row that is too long for it: SHA-256 (hex) over its columns by name, times in UTC."""
+    plain = {n: v.astimezone(UTC) if isinstance(v, datetime) else v for n, v in row.items()}
+    return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
