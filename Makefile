@@ -45,8 +45,8 @@ format:  ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-migration:  ## write the first migration anew from backend/db.py (until the first release)
-	@$(BIN)/python -m ops.migration
+migration:  ## write the skeleton of the next migration from backend/db.py: make migration NAME=what_it_does
+	@$(BIN)/python -m ops.migration $(NAME)
 
 lock: setup .local/lock/bin/uv  ## requirements.lock anew from pyproject.toml: exact versions with hashes, no addresses
 	@.local/lock/bin/uv pip compile pyproject.toml --group dev --python-version 3.12 --generate-hashes \

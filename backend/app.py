@@ -36,7 +36,7 @@ from backend.db import make_engine
 from backend.dispatch import board
 from backend.dispatch.circle_watch import Watch
 from backend.dispatch.group_filing import Filing
-from backend.intake.photos import FolderStore, PhotoStore
+from backend.intake.photo_store import FolderStore, PhotoStore
 from backend.intake.weather import Outlook
 from backend.live.feed import Feed
 from backend.live.hub import Hub
@@ -45,19 +45,22 @@ from backend.live.positions import Positions
 from backend.live.wire import Wire
 from backend.office import Office
 from backend.settings import Settings
+from backend.steady import SteadyTime
+from backend.stopping import Stopping
 from backend.web import EXCEPTION_HANDLERS, Limiter, who_asks
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
-from mobile_api.sign_in import SignInOut, feed_socket, feed_ticket
+from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
 from ops.console.accounts import Accounts, Keys
 from ops.console.approvals import Approvals
 from ops.console.cases import Cases, case_photo
 from ops.console.city import CityNow
+from ops.console.looks import Looks
 from ops.health import health, prometheus
 
 ROUTES: list[Any] = [
-    *(Reports, Officer, Offers, OnTheSpot, SignInOut, feed_ticket, feed_socket),
-    *(Cases, case_photo, Approvals, CityNow, Accounts, Keys, health, prometheus),
+    *(Reports, Officer, Offers, OnTheSpot, SignInOut, SecondFactor, feed_ticket, feed_socket),
+    *(Cases, case_photo, Looks, Approvals, CityNow, Accounts, Keys, health, prometheus),
 ]
 LARGEST_BODY_BYTES = 1_000_000
 PAGE_FILES = "/schema-page"
@@ -70,20 +73,23 @@ class Parts:
     """What one process runs on, made once."""
 
     def __init__(self, settings: Settings, city: City) -> None:
-        self.settings, self.clock = settings, settings.clock
+        self.settings = settings
         self.engine = make_engine(settings.database_url)
+        self.time = SteadyTime(self.engine, city.id)
+        self.clock = settings.clock.by(self.time.now)
         self.wire = Wire(settings.redis_url)
         self.nudge = Nudge(city.id, self.wire)
-        self.office = Office(city, self.engine, self.nudge)
+        self.office = Office(city, self.engine, self.nudge, ring=settings.ring)
         self.hub = Hub(self.office, self.nudge, self.clock)
         self.places = Positions(city.id, self.wire)
         self.places.on_news(self.hub.positions)
         self.feed = Feed(self.hub, self._snapshot)
         self.filing = Filing(self.office)
         self.outlook = Outlook(self.office)
-        self.photos: PhotoStore = FolderStore(settings.data_folder / "photos")
+        self.photos: PhotoStore = FolderStore(settings.data_folder / "photos", settings.ring)
         self.watch = Watch(self.office)
         self.limiter = Limiter()
+        self.stopping = Stopping()
 
     async def _snapshot(self, tx: AsyncConnection, actor: Actor) -> dict[str, Any]:
         return await board.snapshot(tx, self.office, actor, self.clock.now())
@@ -92,10 +98,15 @@ class Parts:
     async def running(self, _app: Litestar | None = None) -> AsyncIterator[None]:
         """From the first request to the last: the hub reads, the wire talks."""
         try:
-            async with self.wire, self.hub:
+            async with self.time, self.wire, self.hub:
                 yield
         finally:
+            await self.filing.aclose()
             await self.engine.dispose()
+
+    async def leave(self, within_s: float) -> None:
+        """Every socket gets what is committed by now and is told to come again; requests go on being answered."""
+        await self.hub.drain(within_s)
 
 
 def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
@@ -119,6 +130,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         "photos": parts.photos,
         "watch": parts.watch,
         "limiter": parts.limiter,
+        "stopping": parts.stopping,
         "allowed_origins": settings.allowed_origins,
         "secret_key": settings.secret_key,
     }
@@ -140,7 +152,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         state=State({"parts": parts}),
     )
     # Outermost, since middleware of the framework is not asked for an address that it does not know.
-    app.asgi_handler = with_request_id(app.asgi_handler)
+    app.asgi_handler = with_request_id(app.asgi_handler, parts.stopping)
     return app
 
 
@@ -181,8 +193,11 @@ def _openapi() -> OpenAPIConfig:
     )
 
 
-def with_request_id(app: ASGIApp) -> ASGIApp:
-    """Every request has an id, in the log and in the answer; what is counted is the route, never the address asked."""
+def with_request_id(app: ASGIApp, stopping: Stopping) -> ASGIApp:
+    """Every request has an id, in the log and in the answer; what is counted is the route, never the address asked.
+
+    Once the process is stopping its answers end their connections, so that nobody sends the next request into a closing door.
+    """
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -197,7 +212,8 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                goodbye = [(b"connection", b"close")] if stopping.is_on else []
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode()), *goodbye]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

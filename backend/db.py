@@ -14,6 +14,7 @@ import msgspec
 from geoalchemy2 import Geography, Geometry
 from sqlalchemy import (
     ARRAY,
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -77,6 +79,11 @@ def _texts(name: str) -> Column[list[str]]:
     return Column(name, ARRAY(Text), nullable=False, server_default=text("'{}'::text[]"))
 
 
+def _sealed(name: str) -> Column[bytes]:
+    """What is personal, as `backend.personal` seals it; named after what it holds."""
+    return Column(f"{name}_sealed", LargeBinary, nullable=True)
+
+
 def _place() -> tuple[Column[Any], ...]:
     """lon, lat in WGS-84 degrees, and the geography that follows from them."""
     return (
@@ -119,6 +126,18 @@ events = Table(
     UniqueConstraint("city_id", "case_id", "case_version"),
 )
 
+# The log can be added to and nothing else, whoever asks; who switches this off is found by the chain of hashes.
+APPEND_ONLY = (
+    """CREATE FUNCTION refuse_to_change_the_log() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'the event log is append-only: %% refused', TG_OP USING ERRCODE = 'insufficient_privilege';
+        END $$""",
+    """CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+            FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_the_log()""",
+)
+for _statement in APPEND_ONLY:
+    event.listen(events, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+
 commands = Table(
     "commands",
     metadata,
@@ -150,13 +169,13 @@ sightings = Table(
     Column("accuracy_m", Double),
     Column("in_area", Boolean, nullable=False),
     _texts("regions"),
-    _text("address", nullable=True),
-    _text("description", nullable=True),
     Column("people_count", Integer, nullable=False),
     _json("looks"),
     _texts("dangers"),
     _json("warnings", "[]"),
     _text("refusal", nullable=True),
+    _sealed("address"),
+    _sealed("description"),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("city_id", "receipt"),
     CheckConstraint("people_count BETWEEN 1 AND 999", name="people_count"),
@@ -169,12 +188,16 @@ sighting_contacts = Table(
     metadata,
     _city(),
     _id("sighting_id"),
-    _text("phone", nullable=True),
-    _text("name", nullable=True),
-    _text("recording_ref", nullable=True),
     Column("call_back", Boolean, nullable=False, server_default=text("false")),
+    _sealed("phone"),
+    _sealed("name"),
+    _sealed("recording_ref"),
+    Column("phone_index", LargeBinary, comment="finds a number without telling it (backend.sealing)"),
     PrimaryKeyConstraint("city_id", "sighting_id"),
     ForeignKeyConstraint(["city_id", "sighting_id"], ["sightings.city_id", "sightings.id"]),
+    Index(
+        "ix_sighting_contacts_phone_index", "city_id", "phone_index", postgresql_where=text("phone_index IS NOT NULL")
+    ),
     comment="Personal data of a reporter, apart from the sighting so that ordinary reads never touch it.",
 )
 
@@ -185,15 +208,19 @@ photos = Table(
     _id(),
     _id("sighting_id", nullable=True),
     _id("case_id", nullable=True),
-    _text("sha256"),
-    _text("thumbnail_sha256"),
     _text("media_type"),
     Column("bytes", Integer, nullable=False),
     Column("width_px", Integer, nullable=False),
     Column("height_px", Integer, nullable=False),
     _at("taken_in_at"),
+    _text("file", nullable=True),
+    _text("thumbnail_file", nullable=True),
+    _text("picture_digest", nullable=True),
+    _at("leaving_at", nullable=True),
     PrimaryKeyConstraint("city_id", "id"),
     Index("ix_photos_city_id_sighting_id", "city_id", "sighting_id"),
+    comment="file: the key in the store. picture_digest: of the picture and a salt that is sealed with it. leaving_at: its time "
+    "is over, the files go first and then the row.",
 )
 
 # --- the loop --------------------------------------------------------------------------------------------------------
@@ -213,7 +240,6 @@ cases = Table(
     *_place(),
     Column("in_area", Boolean, nullable=False),
     _texts("regions"),
-    _text("address", nullable=True),
     Column("people_count", Integer, nullable=False),
     _json("looks"),
     _text("channel"),
@@ -232,6 +258,7 @@ cases = Table(
     Column("rework_count", Integer, nullable=False, server_default=text("0")),
     _id("joined_into", nullable=True),
     _at("closed_at", nullable=True),
+    _sealed("address"),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("city_id", "number"),
     ForeignKeyConstraint(["city_id", "joined_into"], ["cases.city_id", "cases.id"]),
@@ -372,13 +399,13 @@ approvals = Table(
     _id("case_id"),
     _text("action"),
     _text("state"),
-    _text("reason"),
     _json("wanted"),
     _text("asked_by"),
     _at("asked_at"),
     _text("decided_by", nullable=True),
     _at("decided_at", nullable=True),
-    _text("answer", nullable=True),
+    _sealed("reason"),
+    _sealed("answer"),
     PrimaryKeyConstraint("city_id", "id"),
     ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
     _one_of("action", ("suspend", "extend", "return", "void"), "action"),
@@ -400,12 +427,12 @@ handlings = Table(
     _json("arrived_place"),
     _at("handled_at", nullable=True),
     _text("outcome", nullable=True),
-    _json("record"),
     _json("consequences", "[]"),
     _text("verified_by", nullable=True),
     _at("verified_at", nullable=True),
     _text("verdict", nullable=True),
-    _text("verdict_note", nullable=True),
+    _sealed("record"),
+    _sealed("verdict_note"),
     PrimaryKeyConstraint("city_id", "id"),
     ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
     CheckConstraint("verified_by IS NULL OR verified_by <> by", name="never_verified_by_the_handler"),
@@ -428,6 +455,33 @@ revisits = Table(
     _one_of("state", ("due", "opened", "done"), "state"),
     Index("ix_revisits_city_id_case_id", "city_id", "case_id"),
     Index("ix_revisits_due", "city_id", "due_at", postgresql_where=text("state = 'due'")),
+)
+
+event_words = Table(
+    "event_words",
+    metadata,
+    _city(),
+    _id("event_id"),
+    _id("case_id"),
+    _at("said_at"),
+    _sealed("words"),
+    PrimaryKeyConstraint("city_id", "event_id"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    Index("ix_event_words_city_id_case_id", "city_id", "case_id"),
+    comment="What somebody wrote as a reason, apart from the event: the log keeps for ever, words about people do not.",
+)
+
+retention_runs = Table(
+    "retention_runs",
+    metadata,
+    _city(),
+    _text("day"),
+    _at("claimed_at"),
+    _at("claimed_until"),
+    _at("ended_at", nullable=True),
+    _json("removed"),
+    PrimaryKeyConstraint("city_id", "day"),
+    comment="Which day's removal is under way or done: claimed, so that several workers do not repeat it.",
 )
 
 # --- patrol ----------------------------------------------------------------------------------------------------------
@@ -522,6 +576,10 @@ accounts = Table(
     _id("team_id", nullable=True),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     _at("created_at"),
+    Column("totp_sealed", LargeBinary, comment="the second factor's secret; counts once totp_confirmed_at is set"),
+    _at("totp_confirmed_at", nullable=True),
+    Column("totp_last_step", BigInteger, comment="the time step of the last code used: no code is good twice"),
+    Column("recovery_hashes", ARRAY(LargeBinary), nullable=False, server_default=text("'{}'::bytea[]")),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("city_id", "login"),
     ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
@@ -539,9 +597,35 @@ sessions = Table(
     _at("seen_at"),
     _at("expires_at"),
     _at("revoked_at", nullable=True),
+    _text("source", nullable=True),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("token_hash"),
     ForeignKeyConstraint(["city_id", "account_id"], ["accounts.city_id", "accounts.id"]),
+)
+
+known_devices = Table(
+    "known_devices",
+    metadata,
+    _city(),
+    _id("account_id"),
+    Column("device_hash", LargeBinary, nullable=False),
+    _at("used_at"),
+    PrimaryKeyConstraint("city_id", "account_id", "device_hash"),
+    ForeignKeyConstraint(["city_id", "account_id"], ["accounts.city_id", "accounts.id"]),
+    comment="Where somebody has signed in before: a stranger's failures elsewhere do not lock that device out.",
+)
+
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    _city(),
+    Column("key", LargeBinary, nullable=False),
+    Column("failures", Integer, nullable=False),
+    _at("last_at"),
+    _at("locked_until", nullable=True),
+    PrimaryKeyConstraint("city_id", "key"),
+    Index("ix_sign_in_attempts_last_at", "city_id", "last_at"),
+    comment="Failures to sign in per login, device, second factor and source; keys are hashes, swept after a day.",
 )
 
 api_keys = Table(
@@ -556,6 +640,10 @@ api_keys = Table(
     _text("webhook_url", nullable=True),
     _at("created_at"),
     _at("revoked_at", nullable=True),
+    Column("actions", ARRAY(Text), comment="the actions it is limited to; NULL: all that its roles have"),
+    _at("expires_at", nullable=True),
+    _at("last_used_at", nullable=True),
+    _id("replaces", nullable=True),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("key_hash"),
 )
@@ -590,6 +678,7 @@ outbox = Table(
     _text("state", default="waiting"),
     _at("ended_at", nullable=True),
     _text("last_error", nullable=True),
+    _sealed("letter"),
     PrimaryKeyConstraint("city_id", "id"),
     _one_of("way", ("push", "sms", "webhook"), "way"),
     _one_of("state", ("waiting", "sent", "failed", "dropped"), "state"),
@@ -656,6 +745,18 @@ circle_alarms = Table(
     _texts("cells"),
     PrimaryKeyConstraint("city_id", "id"),
     Index("uq_circle_alarms_one_open", "city_id", unique=True, postgresql_where=text("closed_at IS NULL")),
+)
+
+
+office_time = Table(
+    "office_time",
+    metadata,
+    _city(),
+    Column("offset_s", Double, nullable=False, server_default=text("0")),
+    _at("machine_at"),
+    _at("office_at"),
+    PrimaryKeyConstraint("city_id"),
+    comment="What the office's time is ahead of the database's clock, and when both were last seen together.",
 )
 
 

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+# --- what one process has done ---------------------------------------------------------------------------------------
+
 REQUESTS = Counter("rescue_requests_total", "Requests by route, method and status.", ["route", "method", "status"])
 REQUEST_S = Histogram(
     "rescue_request_seconds",
@@ -14,7 +16,49 @@ DECISION_S = Histogram(
     "Time to decide one search, transaction included.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
 )
+TURN_S = Histogram(
+    "rescue_worker_turn_seconds",
+    "Time of one turn of a worker: everything that was due.",
+    buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60),
+)
+WORKER_HEARTBEAT = Gauge("rescue_worker_heartbeat_timestamp_seconds", "When this worker last began a turn.")
+WORKER_TURN = Gauge("rescue_worker_turn_timestamp_seconds", "When this worker last finished a turn without a fault.")
+SOCKETS_DROPPED = Counter("rescue_sockets_dropped_total", "Live feeds let go because their reader was too slow.")
+WIRE_DROPPED = Counter(
+    "rescue_wire_dropped_total", "Messages for other processes thrown away, Redis being slow or away."
+)
+FIXES_REFUSED = Counter(
+    "rescue_fixes_refused_total", "Positions that were not taken: too old, ahead of time, out of area."
+)
+LIMITED = Counter("rescue_limited_total", "Requests refused because their sender sent too many.")
+DELIVERED = Counter(
+    "rescue_outbox_ended_total", "Messages to the world outside, by how an attempt went.", ["way", "outcome"]
+)
 CIRCLE_SHARE = Gauge("rescue_circle_share", "Risk-weighted share of the city that a free team reaches in time.")
 OPEN_SOCKETS = Gauge("rescue_open_sockets", "Live feeds open in this process.")
 FAULTS = Counter("rescue_worker_faults_total", "Things that were due and failed; they are tried again.", ["what"])
+STOPPING = Gauge("rescue_stopping", "1 while this process finishes what it has in hand before it ends.")
+CLOCK_OFFSET_S = Gauge(
+    "rescue_clock_offset_seconds", "What the office's time is ahead of the database's clock, since that was set."
+)
+REDIS_UP = Gauge("rescue_redis_up", "1 while this process hears Redis.")
+POOL_IN_USE = Gauge("rescue_database_connections_in_use", "Database connections of this process that are at work.")
+POOL_LARGEST = Gauge("rescue_database_connections_most", "As many as this process may have at work at once.")
+FILING_WAITING = Gauge("rescue_filing_waiting", "Reports of this process that wait for the next common commit.")
+FEED_BEHIND = Gauge(
+    "rescue_feed_behind_events", "Events of the log that this process has not handed to its sockets yet."
+)
+INBOX_LONGEST = Gauge("rescue_inbox_longest", "Events waiting for the slowest socket of this process.")
+
+# --- what the database says, the same from every process: take the maximum -------------------------------------------
+
 CASES = Gauge("rescue_cases", "Open cases by stage.", ["stage"])
+CASES_WITHOUT_TEAM = Gauge("rescue_cases_without_team", "Accepted cases whose search has raised an alarm.", ["alarm"])
+OUTBOX_WAITING = Gauge("rescue_outbox_waiting", "Messages to the world outside that wait.", ["way"])
+OUTBOX_OLDEST_S = Gauge("rescue_outbox_oldest_seconds", "Age of the oldest message that waits.", ["way"])
+TIMERS_LATE = Gauge("rescue_timers_late", "Things that were due more than a moment ago.", ["what"])
+TIMER_LATEST_S = Gauge("rescue_timers_latest_seconds", "How long the longest due one has been waiting.", ["what"])
+RETENTION_RUN = Gauge(
+    "rescue_retention_run_timestamp_seconds", "When what had its time was last removed, to the end; 0: never."
+)
+LOG_SEQ = Gauge("rescue_log_seq", "The last number of the event log.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.city import City
+from backend.sealing import Ring
 
 
 def _nobody() -> None:
@@ -18,11 +19,12 @@ def _nobody() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A city, its database, and the nudge after a commit (never waits: the world outside may be slow, I13)."""
+    """A city, its database, the keys that seal what is personal, and the nudge after a commit (never waits: I13)."""
 
     city: City
     db: AsyncEngine
     nudge: Callable[[], None] = field(default=_nobody)
+    ring: Ring = field(kw_only=True)
 
     @property
     def city_id(self) -> str:

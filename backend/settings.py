@@ -17,8 +17,12 @@ import msgspec
 
 from backend.clock import Clock, parse_clock
 from backend.errors import Invalid
+from backend.sealing import Ring
 
 SHORTEST_SECRET = 32
+FEWEST_LETTERS = 10
+EXAMPLE_WORDS = ("change-me", "change_me", "changeme", "example", "placeholder", "replace-me", "secret-key", "password")
+LONGEST_WAIT_S = 600
 HERE = Path(__file__).resolve().parent
 
 
@@ -50,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     redis_url: str
     secret_key: str
+    ring: Ring
     city_folder: Path
     data_folder: Path
     host: str
@@ -58,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...]
     webhook_networks: tuple[IPv4Network | IPv6Network, ...]
     clock: Clock
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    stop_notice_s: int = 0
+    stop_within_s: int = 10
+    worker_metrics_port: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -122,9 +131,22 @@ def _log_level(text: str) -> str:
 
 
 def _secret(text: str) -> str:
-    if len(text) < SHORTEST_SECRET:
-        raise ValueError("too short")
+    """Long enough, not one letter over and over, and not the line that an example file shows."""
+    is_example = any(word in text.lower() for word in EXAMPLE_WORDS)
+    if len(text) < SHORTEST_SECRET or len(set(text)) < FEWEST_LETTERS or is_example:
+        raise ValueError("guessable")
     return text
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text)
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        raise ValueError(text)
+    return seconds
+
+
+def _port_or_none(text: str) -> int | None:
+    return _port(text) if text != "0" else None
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -166,11 +188,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="RESCUE_SECRET_KEY",
         field="secret_key",
-        zh="签名会话、加密身份信息所用的密钥；所有进程相同，妥善保管，丢失则加密内容不可恢复",
-        en="signs sessions and encrypts identities; the same for all processes; lost, what it encrypted is lost too",
-        right_zh=f"至少 {SHORTEST_SECRET} 个字符的随机串，例如 openssl rand -base64 48 的输出",
-        right_en=f"at least {SHORTEST_SECRET} random characters, such as openssl rand -base64 48 prints",
+        zh="签名会话与对外通知所用的密钥；所有进程相同",
+        en="signs sessions and what partners are told; the same for all processes",
+        right_zh=f"至少 {SHORTEST_SECRET} 个字符的随机串（不能是示例值），例如 openssl rand -base64 48 的输出",
+        right_en=f"at least {SHORTEST_SECRET} random characters and no example's, such as openssl rand -base64 48 prints",
         read=_secret,
+        secret=True,
+    ),
+    Setting(
+        name="RESCUE_PERSONAL_KEYS",
+        field="ring",
+        zh="加密个人信息的密钥，新的在前：第一把加密，其余仅供解密；所有进程相同，另处备份，丢失则个人信息不可恢复",
+        en="the keys that seal what is personal, newest first: the first seals, all open; the same for all processes, "
+        "kept in a second place too: lost, what is personal is lost with them",
+        right_zh="名称:密钥，以逗号分隔，密钥为 32 字节的 base64；rescue privacy key 可生成",
+        right_en="name:key, separated by commas, a key being 32 bytes in base64; `rescue privacy key` makes one",
+        read=Ring.parse,
         secret=True,
     ),
     Setting(
@@ -252,6 +285,46 @@ SETTINGS: tuple[Setting, ...] = (
         right_en="system or START@RATE@ANCHOR, such as 2016-09-19T00:00:00+08:00@60@2025-01-01T08:00:00+08:00",
         read=parse_clock,
         default="system",
+    ),
+    Setting(
+        name="RESCUE_TRUSTED_PROXIES",
+        field="trusted_proxies",
+        zh="哪些反向代理的 X-Forwarded-For 可信；限流按其中的真实来源地址计",
+        en="the reverse proxies whose X-Forwarded-For is believed; limits count by the address it names",
+        right_zh="逗号分隔的地址或网段，如 127.0.0.1,10.20.0.0/16；不设置则一概不信，只看连接来自哪里",
+        right_en="addresses or networks separated by commas, such as 127.0.0.1,10.20.0.0/16; unset, none is believed",
+        read=_networks,
+        default="",
+    ),
+    Setting(
+        name="RESCUE_STOP_NOTICE_S",
+        field="stop_notice_s",
+        zh="收到停止信号后，先向负载均衡报告“正在停止”多少秒，期间照常服务",
+        en="how long, when told to stop, /health says so to the balancer while everything is still served",
+        right_zh=f"0–{LONGEST_WAIT_S} 秒的整数；有负载均衡时应长于它的检查间隔，如 10",
+        right_en=f"whole seconds from 0 to {LONGEST_WAIT_S}; behind a balancer longer than its interval of checks, such as 10",
+        read=_seconds,
+        default="0",
+    ),
+    Setting(
+        name="RESCUE_STOP_WITHIN_S",
+        field="stop_within_s",
+        zh="停止时最多用多少秒做完手头的请求、推送和任务",
+        en="how long work in hand may take when stopping: requests, what sockets still get, messages under way",
+        right_zh=f"0–{LONGEST_WAIT_S} 秒的整数",
+        right_en=f"whole seconds from 0 to {LONGEST_WAIT_S}",
+        read=_seconds,
+        default="10",
+    ),
+    Setting(
+        name="RESCUE_WORKER_METRICS_PORT",
+        field="worker_metrics_port",
+        zh="后台进程在 RESCUE_HOST 的哪个端口提供 /metrics；0 表示不提供",
+        en="the port on RESCUE_HOST at which a worker answers /metrics; 0: none",
+        right_zh="0–65535 的整数，每个后台进程各用一个",
+        right_en="a whole number from 0 to 65535, one for each worker of a machine",
+        read=_port_or_none,
+        default="0",
     ),
 )
 

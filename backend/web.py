@@ -20,6 +20,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Meta, Struct
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
+from backend import metrics
 from backend.access import keys, sessions
 from backend.access.actor import PUBLIC, Actor
 from backend.clock import SystemClock
@@ -74,7 +75,7 @@ async def who_asks(connection: ASGIConnection[Any, Any, Any, State], office: Off
             "登录凭证格式不对，请重新登录。", "The Authorization header must read 'Bearer …'.", code="bad_authorization"
         )
     if token.startswith("rk_"):
-        return await keys.resolve(office, token)
+        return await keys.resolve(office, token, _real.now())
     return await sessions.resolve(office, token, _real.now())
 
 
@@ -227,6 +228,7 @@ class Limiter:
         left = min(float(per_minute), left + (now_s - at) * per_minute / 60)
         if left < 1:
             wait_s = (1 - left) * 60 / per_minute
+            metrics.LIMITED.inc()
             raise TooMany(
                 f"提交过于频繁，请 {math.ceil(wait_s)} 秒后再试。",
                 f"Too many at once: please wait {math.ceil(wait_s)} s.",

@@ -78,7 +78,8 @@ _ORDERS: Final[Mapping[str, tuple[str, str]]] = {
     ">": ("大于", "more than"),
 }
 _LENGTHS: Final[Mapping[str, tuple[str, str]]] = {"<=": ("最多", "at most"), ">=": ("至少", "at least")}
-LONGEST_ECHO: Final = 40
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""What may be repeated of what somebody typed: it reads as a code. Else it may be anything, in the wrong place."""
 NOT_BLANK: Final = r"\S"
 """The pattern of a text that says something."""
 
@@ -97,6 +98,8 @@ def _missing(field: str, match: re.Match[str]) -> FieldFault:
 
 
 def _unknown(field: str, match: re.Match[str]) -> FieldFault:
+    if not _NAME.fullmatch(match[1]):
+        return FieldFault(field, "含有未知的字段", "has a field that does not belong here")
     return FieldFault(_within(field, match[1]), "不是这里的字段", "is not a field of this")
 
 
@@ -129,7 +132,9 @@ def _type(field: str, match: re.Match[str]) -> FieldFault:
 
 
 def _choice(field: str, match: re.Match[str]) -> FieldFault:
-    said = match[1].strip("'")[:LONGEST_ECHO]
+    said = match[1].strip("'")
+    if not _NAME.fullmatch(said):
+        return FieldFault(field, "不是可选的值", "is none of the choices")
     return FieldFault(field, f"没有“{said}”这个选项", f"has no choice '{said}'")
 
 

@@ -17,7 +17,7 @@ from backend.dispatch.asking import ReportStatus, Similar
 from backend.dispatch.filing import Receipt
 from backend.dispatch.group_filing import Filing
 from backend.intake.photo_rows import KeptPhoto, add_photo
-from backend.intake.photos import PhotoStore
+from backend.intake.photo_store import PhotoStore
 from backend.intake.receipts import parse_receipt
 from backend.intake.report import Report, prepare
 from backend.intake.weather import Outlook

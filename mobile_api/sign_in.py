@@ -1,4 +1,4 @@
-"""Signing in and out, one's own sessions, and the ticket that opens the live feed."""
+"""Signing in and out, one's own sessions, the second factor, and the ticket that opens the live feed."""
 
 import re
 import time
@@ -12,10 +12,12 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
 
-from backend.access import sessions, tickets
+from backend.access import second_factor, sessions, signing_in, tickets
 from backend.access.actor import Actor
 from backend.access.permissions import demand
+from backend.access.second_factor import Enrolment, RecoveryCodes
 from backend.access.sessions import Session
+from backend.access.signing_in import Claim, SignedIn
 from backend.access.tickets import Ticket
 from backend.clock import SystemClock
 from backend.live.feed import Feed, Line
@@ -28,20 +30,30 @@ AnySocket = WebSocket[Any, Any, State]
 NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
-class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """login and password; device is a name the person recognises in their list of sessions."""
+class SignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """login and password; code when a second factor is set up (or a recovery code in its place).
+
+    device: a name the person recognises in their list of sessions. device_key: what an earlier sign-in on this device
+    answered; with it strangers' failures do not lock this device out.
+    """
 
     login: Annotated[str, Meta(max_length=200)]
     password: Annotated[str, Meta(max_length=1000)]
     device: Annotated[str, Meta(max_length=200)] | None = None
+    code: Annotated[str, Meta(max_length=40)] | None = None
+    device_key: Annotated[str, Meta(min_length=40, max_length=100)] | None = None
 
 
-class SignedIn(Struct, frozen=True, kw_only=True):
-    """The token for `Authorization: Bearer …`, and who one is."""
+class OwnPassword(Struct, frozen=True, forbid_unknown_fields=True):
+    """The current password, asked again."""
 
-    token: str
-    session: Session
-    me: Actor
+    password: Annotated[str, Meta(max_length=1000)]
+
+
+class OneCode(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the phone shows now."""
+
+    code: Annotated[str, Meta(max_length=40)]
 
 
 class SignInOut(Controller):
@@ -58,12 +70,16 @@ class SignInOut(Controller):
         office: NamedDependency[Office],
         limiter: NamedDependency[Limiter],
     ) -> SignedIn:
-        """用户名或口令错误时不说明是哪一项。 A wrong login and a wrong password read the same."""
-        address = request.client.host if request.client else "unknown"
-        limiter.demand(f"sign-in-from:{address}", 120, time.monotonic())
-        limiter.demand(f"sign-in-as:{data.login.strip().lower()}", 20, time.monotonic())
-        token, session, me = await sessions.sign_in(office, data.login, data.password, data.device, _real.now())
-        return SignedIn(token=token, session=session, me=me)
+        """用户名或口令错误时不说明是哪一项。 A wrong login and a wrong password read the same.
+
+        已绑定动态口令的须同时给出 code；失败过多须等待，等待时间见 retry_after_s。须绑定而未绑定的，me.only 为空列表，只能去绑定。
+        With a second factor `code` is needed too; after too many failures one waits `retry_after_s`. Who has to set up a second
+        factor and has not has an empty list in `me.only`, and can do that only.
+        """
+        source = request.client.host if request.client else None
+        limiter.demand(f"sign-in-from:{source}", 120, time.monotonic())
+        claim = Claim(**{name: getattr(data, name) for name in SignIn.__struct_fields__}, source=source)
+        return await signing_in.sign_in(office, claim, _real.now())
 
     @get("/me", summary="我是谁 Who am I")
     async def me(self, by: NamedDependency[Actor]) -> Actor:
@@ -72,8 +88,13 @@ class SignInOut(Controller):
 
     @get("/", summary="我的登录会话 My sessions")
     async def mine(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[Session]:
-        """包括其他设备。 On all devices."""
+        """包括其他设备：名称、来源地址、何时登录、最近使用。 On all devices: name, source, since when, last seen."""
         return await sessions.list_sessions(office, _account(by), by=by, now=_real.now())
+
+    @delete("/", summary="结束其他会话 Revoke my other sessions")
+    async def revoke_others(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> None:
+        """只保留当前会话。 Only the session that asks stays."""
+        await sessions.revoke_all(office, _account(by), by=by, now=_real.now())
 
     @delete("/current", summary="退出 Sign out")
     async def sign_out(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> None:
@@ -86,6 +107,27 @@ class SignInOut(Controller):
     ) -> None:
         """自己的会话，或有权管理的账号的会话。 One's own, or with account:write."""
         await sessions.revoke(office, session_id, by=by, now=_real.now())
+
+
+class SecondFactor(Controller):
+    """动态口令."""
+
+    path = "/api/second-factor"
+    tags = ("登录 Sessions",)
+
+    @post("/", summary="获取绑定密钥 Begin to set up the second factor")
+    async def begin(
+        self, data: JSONBody[OwnPassword], by: NamedDependency[Actor], office: NamedDependency[Office]
+    ) -> Enrolment:
+        """在手机的动态口令应用中录入，再用 confirm 确认。 To be entered in an app for one-time codes, then confirmed."""
+        return await second_factor.begin(office, data.password, by=by, now=_real.now())
+
+    @post("/confirm", summary="确认绑定 Confirm the second factor")
+    async def confirm(
+        self, data: JSONBody[OneCode], by: NamedDependency[Actor], office: NamedDependency[Office]
+    ) -> RecoveryCodes:
+        """验证一次后生效，返回十个恢复码（只显示这一次）。 Counts from now on; ten recovery codes, shown this once."""
+        return await second_factor.confirm(office, data.code, by=by, now=_real.now())
 
 
 def _account(by: Actor) -> UUID:

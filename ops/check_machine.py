@@ -104,24 +104,33 @@ def check_disk(patient: Patient) -> Iterator[Finding]:
 def check_port(patient: Patient) -> Iterator[Finding]:
     """The server's address can be bound."""
     host, port = patient.values.get("host"), patient.values.get("port")
-    if not (isinstance(host, str) and isinstance(port, int)):
-        return
+    if isinstance(host, str) and isinstance(port, int):
+        yield _bindable("port", host, port, "RESCUE_PORT")
+
+
+def check_metrics_port(patient: Patient) -> Iterator[Finding]:
+    """The worker's address for its figures can be bound, where it has one."""
+    host, port = patient.values.get("host"), patient.values.get("worker_metrics_port")
+    if isinstance(host, str) and isinstance(port, int):
+        yield _bindable("metrics_port", host, port, "RESCUE_WORKER_METRICS_PORT")
+
+
+def _bindable(check: str, host: str, port: int, variable: str) -> Finding:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as trouble:
-        yield Finding(
-            check="port",
+        return Finding(
+            check=check,
             ok=False,
             zh=f"不能监听 {host}:{port}（{trouble.strerror}）；也可能是本系统已在运行",
             en=f"cannot listen on {host}:{port} ({trouble.strerror}); this programme itself may be running there",
-            remedy_zh="结束占用它的程序，或改 RESCUE_PORT / RESCUE_HOST。",
-            remedy_en="end the program that has it, or change RESCUE_PORT or RESCUE_HOST",
+            remedy_zh=f"结束占用它的程序，或改 {variable} / RESCUE_HOST。",
+            remedy_en=f"end the program that has it, or change {variable} or RESCUE_HOST",
         )
-        return
-    yield well("port", f"{host}:{port} 空闲", f"{host}:{port} is free")
+    return well(check, f"{host}:{port} 空闲", f"{host}:{port} is free")
 
 
 def _wrong_packages(lock: str) -> Iterator[str]:

@@ -52,8 +52,7 @@ async def _examine_database(url: str) -> list[Finding]:
         skew = theirs - (before + (datetime.now(UTC) - before) / 2)
     finally:
         await connection.close()
-    migrated, newest = await migrations.revision_of(url), migrations.head()
-    return [server_version(version), postgis_of(postgis), _migrated(migrated, newest), skew_of(skew)]
+    return [server_version(version), postgis_of(postgis), *schema_of(await migrations.revision_of(url)), skew_of(skew)]
 
 
 def server_version(major: int) -> Finding:
@@ -83,17 +82,31 @@ def postgis_of(version: str | None) -> Finding:
     )
 
 
-def _migrated(found: str | None, newest: str | None) -> Finding:
-    return judged(
+def schema_of(found: str | None) -> list[Finding]:
+    """Whether this programme can run on the tables as they are, and whether a step waits for the old one to end."""
+    lacking, waiting = migrations.lacking(found), migrations.pending(found)
+    fits = judged(
         "migrations",
-        found == newest,
-        (f"数据库结构为最新版本 {newest}", f"the tables are of this version, {newest}"),
+        lacking is None,
+        (f"数据库结构版本 {found} 适合本程序", f"the tables, at version {found}, are fit for this programme"),
         ("运行 rescue db migrate。", "run rescue db migrate"),
         (
-            f"数据库结构版本是 {found or '空'}，应为 {newest}",
-            f"the tables are at version {found or 'none'}, this programme needs {newest}",
+            f"数据库结构过旧：版本是 {found or '空'}，本程序至少需要 {lacking and lacking.revision}（最新 {migrations.head()}）",
+            f"the tables are too old: at version {found or 'none'}, this programme needs {lacking and lacking.revision} "
+            f"at least (the newest is {migrations.head()})",
         ),
     )
+    if lacking is not None or not waiting:
+        return [fits]
+    left = Finding(
+        check="after",
+        ok=False,
+        zh=f"升级还差最后一步：步骤 {waiting[0].revision} 在等旧版本的进程结束",
+        en=f"an upgrade is not finished: step {waiting[0].revision} waits until the version before has ended",
+        remedy_zh="确认旧版本的进程都已结束，再运行 rescue db migrate --finish。",
+        remedy_en="see that no process of the old version runs, then run rescue db migrate --finish",
+    )
+    return [fits, left]
 
 
 def skew_of(skew: timedelta) -> Finding:

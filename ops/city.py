@@ -26,6 +26,11 @@ POLICY_TO_BEGIN_WITH = """\
 # [clocks]
 # on_spot = "30 min"
 """
+POLICY_OF_A_DEMONSTRATION = """
+# 演示: 仅凭口令登录; 正式使用前删去本节。  A demonstration: passwords alone sign in. Delete this for real use.
+[sign_in]
+second_factor = []
+"""
 
 STAGES = {
     "read": "读取路网 Reading the roads",
@@ -79,7 +84,8 @@ def import_(
 
         report = import_city(file, regions, folder, name, code, progress, demo_teams, timezone=timezone)
     if not (folder / "policy.toml").exists():
-        (folder / "policy.toml").write_text(POLICY_TO_BEGIN_WITH, encoding="utf-8")
+        policy = POLICY_TO_BEGIN_WITH + (POLICY_OF_A_DEMONSTRATION if demo_teams else "")
+        (folder / "policy.toml").write_text(policy, encoding="utf-8")
     open_city(folder)  # what was written must be readable
     console.print(_table(report))
     console.print(f"完成 Done: {folder}\n下一步 Next: RESCUE_CITY={folder} rescue city load")
@@ -125,7 +131,7 @@ def load(*, demo: bool = False) -> None:
     async def run() -> None:
         engine = make_engine(settings.database_url)
         try:
-            office = Office(open_city(settings.city_folder), engine)
+            office = Office(open_city(settings.city_folder), engine, ring=settings.ring)
             print(await load_city(office, settings.city_folder, SystemClock().now(), demo=demo))
         finally:
             await engine.dispose()

@@ -31,6 +31,7 @@ from backend.errors import Conflict, Invalid, Unavailable
 from backend.geo.warm import warm_up
 from backend.office import Office
 from backend.patrol.teams import list_teams
+from backend.sealing import Ring
 from backend.settings import Settings, city_folder
 from ops.demo_accounts import DemoAccounts, accounts_file_here, make_demo_accounts, read_demo_accounts
 from ops.load_city import load_city, put_shifts
@@ -188,7 +189,7 @@ async def _prepare(folder: Path, city_folder: Path, found: Services, console: Co
     settings = Settings.from_environment(_settings_only(_environment(folder, city_folder, found)))
     engine = make_engine(settings.database_url)
     try:
-        office = Office(open_city(city_folder), engine)
+        office = Office(open_city(city_folder), engine, ring=settings.ring)
         if not (folder / "demo-clock").exists():
             await _refuse_foreign_work(office)
         _say(console, f"载入城市 Loading {office.city.name_zh} {office.city.name_en}")
@@ -355,7 +356,7 @@ class Days:
     async def _next_day(self, place: Place) -> None:
         engine = make_engine(place.environment["RESCUE_DATABASE_URL"])
         try:
-            office = Office(place.city, engine)
+            office = Office(place.city, engine, ring=Ring.parse(place.environment["RESCUE_PERSONAL_KEYS"]))
             async with office.begin() as tx:
                 await put_shifts(tx, office, await list_teams(tx, office), self._clock.now())
         finally:

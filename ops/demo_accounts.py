@@ -19,6 +19,7 @@ from backend.access import accounts, keys
 from backend.access.accounts import NewAccount
 from backend.access.actor import SYSTEM
 from backend.access.keys import NewKey
+from backend.errors import Conflict
 from backend.office import Office
 from backend.patrol.teams import list_teams
 from ops.local import services
@@ -85,7 +86,11 @@ def read_demo_accounts(file: Path) -> DemoAccounts:
 async def make_demo_accounts(
     office: Office, now: datetime, file: Path | None = None, *, secret_key: str | None = None
 ) -> tuple[list[DemoAccount], Path]:
-    """Make the accounts that are missing; those whose password is no longer known get a new one. Returns them all."""
+    """Make the accounts that are missing; those whose password is no longer known get a new one. Returns them all.
+
+    Raises Conflict in a city whose policy asks them for a second factor.
+    """
+    _refuse_where_codes_are_needed(office)
     file = file or accounts_file_here()
     before = read_demo_accounts(file)
     kept = {one.login: one for one in before.accounts}
@@ -112,6 +117,18 @@ async def make_demo_accounts(
     if after != before:
         _keep(file, after)
     return made, file
+
+
+def _refuse_where_codes_are_needed(office: Office) -> None:
+    """A code opens once in 30 s, and the demonstration's people sign in more often: they go by password alone."""
+    needed = set(office.city.policy.sign_in.second_factor) & {role for _, _, role in PEOPLE}
+    if needed:
+        raise Conflict(
+            "本市规则要求动态口令，演示账号无法使用。要演示，请在其 policy.toml 写 [sign_in] second_factor = []。",
+            "The policy of this city asks for a second factor, which the demonstration's accounts do not have. "
+            "To demonstrate it, write [sign_in] second_factor = [] into its policy.toml.",
+            code="demonstration_needs_codes",
+        )
 
 
 async def _one(

@@ -5,7 +5,7 @@ a finding too. Starts nothing and changes nothing.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -38,13 +38,13 @@ def doctor(*, json: bool = False) -> int:
     return 0 if healthy else UNHEALTHY
 
 
-def examine(environment: Mapping[str, str], embedded: Path) -> list[Finding]:
-    """All findings for an environment and the folder of its embedded services, in the order of `CHECKS`."""
+def examine(environment: Mapping[str, str], embedded: Path, checks: Sequence[Check] | None = None) -> list[Finding]:
+    """All findings for an environment and the folder of its embedded services, in the order of `checks` (all of them)."""
     given = {name: value for name, value in environment.items() if name.startswith("RESCUE_")}
     completed = services.environment(embedded, given)
     values, _ = read_settings(completed)
     patient = Patient(completed, values, embedded)
-    return [finding for check in CHECKS for finding in _guarded(check, patient)]
+    return [finding for check in checks or CHECKS for finding in _guarded(check, patient)]
 
 
 def check_city(patient: Patient) -> Iterator[Finding]:
@@ -94,6 +94,7 @@ CHECKS: tuple[Check, ...] = (
     check_machine.check_settings,
     check_machine.check_disk,
     check_machine.check_port,
+    check_machine.check_metrics_port,
     check_services.check_postgres_programs,
     check_services.check_database,
     check_services.check_redis,

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -10,11 +11,13 @@ from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, select, text
 
-from backend import db, metrics
-from backend.dispatch.lifecycle import OPEN_STAGES
+from backend import db, log, metrics
+from backend.dispatch.group_filing import Filing
 from backend.live.hub import Hub
 from backend.live.wire import Wire
 from backend.office import Office
+from backend.stopping import Stopping
+from ops import figures
 
 WITHIN_S = 3.0
 """What takes longer to answer than this is not well."""
@@ -24,9 +27,15 @@ _log = structlog.get_logger("health")
 
 @get("/health", summary="健康状态 Health", tags=["运行 Running it"])
 async def health(
-    office: NamedDependency[Office], wire: NamedDependency[Wire], hub: NamedDependency[Hub]
+    office: NamedDependency[Office],
+    wire: NamedDependency[Wire],
+    hub: NamedDependency[Hub],
+    stopping: NamedDependency[Stopping],
 ) -> Response[dict[str, Any]]:
-    """200 能接收报告；degraded 列出变慢的部分。503 不能。 200: reports are accepted; `degraded` says what is slower. 503: not."""
+    """200 能接收报告；degraded 列出变慢的部分。503 不能，或正在停止（仍在应答，请勿再分配新请求）。
+
+    200: reports are accepted; `degraded` says what is slower. 503: not, or stopping: it still answers, send it nobody new.
+    """
     began = time.monotonic()
     try:
         async with asyncio.timeout(WITHIN_S), office.db.connect() as tx:
@@ -40,32 +49,32 @@ async def health(
     degraded = [] if wire.is_up else ["redis"]
     if office.city.roads is None:
         degraded.append("roads")
+    status = "stopping" if stopping.is_on else "degraded" if degraded else "ok"
     body = {
-        "status": "ok" if not degraded else "degraded",
+        "status": status,
         "degraded": degraded,
         "database_ms": round((time.monotonic() - began) * 1000, 1),
         "log_seq": latest or 0,
         "feed_behind": (latest or 0) - hub.seq,
         "sockets": len(hub.inboxes()),
     }
-    return Response(body)
+    return Response(body, status_code=503 if stopping.is_on else 200)
 
 
 @get("/metrics", summary="指标 Metrics", tags=["运行 Running it"], media_type="text/plain")
-async def prometheus(office: NamedDependency[Office], hub: NamedDependency[Hub]) -> Response[bytes]:
+async def prometheus(
+    office: NamedDependency[Office],
+    hub: NamedDependency[Hub],
+    wire: NamedDependency[Wire],
+    filing: NamedDependency[Filing],
+    now: NamedDependency[datetime],
+) -> Response[bytes]:
     """Prometheus 文本格式，不含个人信息。 Prometheus text; no personal data."""
-    c = db.cases.c
-    open_cases = (
-        select(c.stage, func.count().label("cases"))
-        .where(c.city_id == office.city_id, c.closed_at.is_(None))
-        .group_by(c.stage)
-    )
     try:
         async with asyncio.timeout(WITHIN_S), office.db.connect() as tx:
-            counts = {row.stage: row.cases for row in await tx.execute(open_cases)}
-        for stage in OPEN_STAGES:
-            metrics.CASES.labels(stage).set(counts.get(stage, 0))
+            await figures.look(tx, office, now)
+            metrics.FEED_BEHIND.set(max(0, (await log.head(tx, office.city_id))[0] - hub.seq))
     except Exception as fault:  # noqa: BLE001 - the other figures are wanted most when the database is away
-        _log.warning("no count of cases", error=type(fault).__name__)
-    metrics.OPEN_SOCKETS.set(len(hub.inboxes()))
+        _log.warning("no figures of the database", error=type(fault).__name__)
+    figures.look_at_process(office, hub, wire, filing)
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

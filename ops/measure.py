@@ -140,6 +140,7 @@ def _one_run(
         "RESCUE_DATABASE_URL": found.cluster.url(name),
         "RESCUE_REDIS_URL": found.redis_url,
         "RESCUE_SECRET_KEY": services.secret_key(folder),
+        "RESCUE_PERSONAL_KEYS": services.personal_keys(folder),
         "RESCUE_CITY": str(city.folder),
         "RESCUE_DATA": str(folder / "files"),
     }
@@ -214,7 +215,9 @@ class Day:
         observer = Observer(phone, start)
         crowd.people.append(observer)
         # Only the searcher loses the roads; the people drive on them all the same, and the map's circle is the real one.
-        seeing = office if self.method == "road" else Office(blind(self.city), office.db, office.nudge)
+        seeing = (
+            office if self.method == "road" else Office(blind(self.city), office.db, office.nudge, ring=office.ring)
+        )
         opinion = SecondOpinion(office) if self.method == "road" else None
         day = VirtualDay(
             office, clock, Worker(seeing, clock), crowd, News(phone), witness=opinion.on if opinion else _unseen

@@ -7,27 +7,36 @@ checkout when those run.
 import asyncio
 import os
 import signal
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
+import structlog
 import uvicorn
+from litestar import Litestar
+from prometheus_client import start_http_server
 
+from backend import anchors, metrics, retention
 from backend.access import keys
-from backend.app import create_app
+from backend.app import Parts, create_app
 from backend.city import City, open_city
-from backend.clock import SystemClock
+from backend.clock import Clock, SystemClock
 from backend.db import make_engine
 from backend.geo.warm import warm_up
+from backend.intake.photo_store import FolderStore
 from backend.live.nudge import Nudge
-from backend.live.wire import Wire
-from backend.logs import configure_logs
+from backend.live.wire import Wire, cancel
 from backend.notify.deliver import Senders, keep_delivering
 from backend.notify.webhook import Target, WebhookSender
 from backend.office import Office
 from backend.settings import Settings
+from backend.steady import SteadyTime
+from backend.stopping import Stopping
 from backend.worker import Worker
+from ops import start
 from ops.local import services
 
-GRACE_S = 10
+_log = structlog.get_logger("serve")
 
 
 def settings_here() -> Settings:
@@ -43,51 +52,140 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
     port: 端口，默认取 RESCUE_PORT。Instead of RESCUE_PORT.
     host: 监听地址，默认取 RESCUE_HOST。Instead of RESCUE_HOST.
     """
-    settings = settings_here()
-    configure_logs(settings.log_level)
-    city = _city(settings)
-    config = uvicorn.Config(
-        create_app(settings, city=city),
-        host=host or settings.host,
-        port=port or settings.port,
+    settings = start.demand(start.FOR_A_SERVER, host=host, port=port)
+    app = create_app(settings, city=_city(settings))
+    Server(server_config(app, settings), app.state["parts"]).run()
+
+
+def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
+    """How the API is served. Who asks is who the connection comes from, or whom a proxy that is trusted says it comes from."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
         log_config=None,
         access_log=False,
         ws_max_size=64 * 1024,
-        timeout_graceful_shutdown=GRACE_S,
+        backlog=1024,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        timeout_graceful_shutdown=settings.stop_within_s,
     )
-    uvicorn.Server(config).run()
+
+
+class Server(uvicorn.Server):
+    """uvicorn, ended in this order: say so, refuse new connections, empty the sockets, answer what was asked, end.
+
+    A second signal ends it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+        super().__init__(config)
+        self.parts = parts
+        self._leaving: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Ours, so that an orderly end is an exit code of 0."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def end(self) -> None:
+        """Begins to stop; called again, stops now."""
+        if self._leaving is not None or not self.started:
+            self.force_exit = self._leaving is not None
+            self.should_exit = True
+            return
+        self._leaving = asyncio.create_task(self._leave(), name="leaving")
+
+    async def _leave(self) -> None:
+        settings = self.parts.settings
+        self.parts.stopping.begin()
+        metrics.STOPPING.set(1)
+        _log.info("stopping", notice_s=settings.stop_notice_s, within_s=settings.stop_within_s)
+        await asyncio.sleep(settings.stop_notice_s)
+        for server in self.servers:
+            server.close()
+        await self.parts.leave(settings.stop_within_s / 2)
+        self.should_exit = True
 
 
 def worker() -> None:
     """启动后台进程：派遣、时限、升级、对外通知。Run a worker: searches, clocks, escalation and the outbox."""
-    settings = settings_here()
-    configure_logs(settings.log_level)
-    asyncio.run(run_worker(settings))
+    asyncio.run(run_worker(start.demand(start.FOR_A_WORKER)))
 
 
 async def run_worker(settings: Settings) -> None:
-    """One worker until SIGTERM or SIGINT: the work in hand is finished, what is due later is another's."""
-    stopped = asyncio.Event()
+    """One worker until SIGTERM or SIGINT: what is in hand is finished, what is due later is another's.
+
+    A second signal, or the end of the time for it, breaks off what is in hand: it is rolled back and done by another.
+    """
+    stopping, at_once = Stopping(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(number, _end, stopping, at_once)
     city = _city(settings)
     engine = make_engine(settings.database_url)
-    async with Wire(settings.redis_url) as wire:
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, addr=settings.host)
+    async with SteadyTime(engine, city.id) as time, Wire(settings.redis_url) as wire:
+        clock = settings.clock.by(time.now)
         nudge = Nudge(city.id, wire)
-        office = Office(city, engine, nudge)
+        office = Office(city, engine, nudge, ring=settings.ring)
         senders: Senders = {"webhook": webhook_sender(office, settings)}
         duties = [
-            asyncio.create_task(Worker(office, settings.clock).run(nudge.listener()), name="worker"),
-            asyncio.create_task(keep_delivering(office, senders, SystemClock(), nudge.listener), name="outbox"),
+            asyncio.create_task(Worker(office, clock, stopping).run(nudge.listener()), name="worker"),
+            asyncio.create_task(
+                keep_delivering(office, senders, SystemClock(), nudge.listener, stopping), name="outbox"
+            ),
+            asyncio.create_task(_anchoring(office, settings, clock, stopping), name="anchors"),
+            asyncio.create_task(
+                retention.keep_removing(office, photo_store(settings), clock, stopping), name="retention"
+            ),
         ]
-        await stopped.wait()
-        for duty in duties:
-            duty.cancel()
-        await asyncio.gather(*duties, return_exceptions=True)
+        await _until_done(duties, stopping, at_once, settings.stop_within_s)
     await engine.dispose()
+
+
+def photo_store(settings: Settings) -> FolderStore:
+    """Where this installation's photos lie."""
+    return FolderStore(settings.data_folder / "photos", settings.ring)
+
+
+async def _anchoring(office: Office, settings: Settings, clock: Clock, stopping: Stopping) -> None:
+    file = anchors.file_of(settings.data_folder, office.city_id)
+    await anchors.keep_anchoring(office, file, stopping, secret_key=settings.secret_key, now=clock.now)
+
+
+def _end(stopping: Stopping, at_once: asyncio.Event) -> None:
+    if stopping.is_on:
+        at_once.set()
+    metrics.STOPPING.set(1)
+    stopping.begin()
+
+
+async def _until_done(
+    duties: Sequence[asyncio.Task[None]], stopping: Stopping, at_once: asyncio.Event, within_s: float
+) -> None:
+    """Until stopping, and then until the duties have ended, or may not take longer. Raises what a duty died of."""
+    asked = asyncio.create_task(stopping.wait(), name="asked")
+    await asyncio.wait([asked, *duties], return_when=asyncio.FIRST_COMPLETED)
+    stopping.begin()  # one duty that died takes the others along: whoever started us starts us again
+    hurry = asyncio.create_task(at_once.wait(), name="hurry")
+    ended = asyncio.create_task(asyncio.wait(duties), name="ended")
+    await asyncio.wait([ended, hurry], timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    await cancel([*duties, asked, hurry, ended])
+    for duty in duties:
+        if not duty.cancelled():
+            duty.result()
 
 
 def _city(settings: Settings) -> City:
@@ -101,8 +199,10 @@ def _city(settings: Settings) -> City:
 def webhook_sender(office: Office, settings: Settings) -> WebhookSender:
     """The way to partners: each message goes to the address its key names, signed with that key's secret."""
 
+    real = SystemClock()
+
     async def find(key_id: str) -> Target | None:
-        webhook = await keys.find_webhook(office, UUID(key_id), secret_key=settings.secret_key)
-        return Target(webhook.url, webhook.secret) if webhook else None
+        webhook = await keys.find_webhook(office, UUID(key_id), secret_key=settings.secret_key, now=real.now())
+        return Target(webhook.url, webhook.secret, webhook.old_secret) if webhook else None
 
     return WebhookSender(find, allowed_networks=settings.webhook_networks)

@@ -11,28 +11,29 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
-from sqlalchemy import ARRAY, Text, cast, insert, select, update
+from sqlalchemy import ARRAY, Text, cast, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import log
-from backend.access import passwords
+from backend.access import attempts, passwords
 from backend.access.actor import Actor
+from backend.access.once import Once, first_answer, keep_answer
 from backend.access.permissions import Object, Roles, demand, scopes
 from backend.access.sessions import end_sessions, forget
-from backend.db import accounts
+from backend.db import accounts, known_devices
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
 from backend.office import Office
+from backend.policy.permissions import NOT_FOR_PEOPLE
 
 LARGEST_PAGE = 200
-NOT_FOR_PEOPLE = frozenset({"public", "partner", "system"})
 # A role with one of these could give itself the rest: only who may write accounts everywhere gives it.
 GOVERNING = frozenset({"account:write", "policy:write", "key:write"})
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """One who may sign in. regions: codes whose area, with everything below, is theirs."""
+    """One who may sign in. regions: codes whose area, with everything below, is theirs. second_factor: it is set up."""
 
     id: UUID
     login: str
@@ -42,6 +43,7 @@ class Account(Struct, frozen=True, kw_only=True):
     team_id: UUID | None
     active: bool
     created_at: datetime
+    second_factor: bool = False
 
 
 class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,11 +74,17 @@ class Page(Struct, frozen=True):
     next: str | None
 
 
-_COLUMNS = [accounts.c[name] for name in Account.__struct_fields__]
+_STORED = [name for name in Account.__struct_fields__ if name != "second_factor"]
+_COLUMNS = [
+    *(accounts.c[name] for name in _STORED),
+    accounts.c.totp_confirmed_at.is_not(None).label("second_factor"),
+]
 
 
-async def create(office: Office, new: NewAccount, *, by: Actor, now: datetime) -> Account:
-    """A new account. Raises Invalid (field), Conflict `login_taken`, NotAllowed."""
+async def create(
+    office: Office, new: NewAccount, *, by: Actor, now: datetime, command_id: UUID | None = None
+) -> Account:
+    """A new account; the same command again answers the first one. Raises Invalid (field), Conflict `login_taken`, NotAllowed."""
     account = Account(
         id=new_id(),
         login=_login(new.login),
@@ -88,13 +96,18 @@ async def create(office: Office, new: NewAccount, *, by: Actor, now: datetime) -
         created_at=now,
     )
     _check(office, account)
-    _demand_may_write(office, by, account)
-    password_hash = await passwords.hash_password(new.password)
-    row = {**msgspec.structs.asdict(account), "password_hash": password_hash}
+    demand_may_write(office, by, account)
+    wants = {name: getattr(new, name) for name in NewAccount.__struct_fields__ if name != "password"}
+    command = Once(id=command_id, name="account.create", by=by, now=now, wants=wants)
+    row = {name: getattr(account, name) for name in _STORED}
+    row["password_hash"] = await passwords.hash_password(new.password, names=names_of(office, account.login))
     try:
         async with office.begin() as tx:
+            if (first := await first_answer(tx, office, command)) is not None:
+                return msgspec.convert(first, Account)
             await tx.execute(insert(accounts).values(city_id=office.city_id, **row))
-            await _tell(tx, office, "account.created", account, by=by, now=now)
+            await keep_answer(tx, office, command, account)
+            await tell(tx, office, "account.created", account, by=by, now=now)
     except IntegrityError as fault:
         raise _meaning_of(fault, account) from fault
     return account
@@ -108,7 +121,7 @@ async def get(office: Office, account_id: UUID, *, by: Actor) -> Account:
         return account
     if account is None:
         demand(office.city.policy.roles, by, "account:read")
-        raise _no_such_account()
+        raise no_such_account()
     demand(office.city.policy.roles, by, "account:read", _object(account))
     return account
 
@@ -127,26 +140,38 @@ async def list_page(office: Office, *, by: Actor, after: str | None = None, limi
     return Page(found[:limit], found[limit - 1].login if len(found) > limit else None)
 
 
-async def change(office: Office, account_id: UUID, wanted: AccountChange, *, by: Actor, now: datetime) -> Account:
+async def change(
+    office: Office,
+    account_id: UUID,
+    wanted: AccountChange,
+    *,
+    by: Actor,
+    now: datetime,
+    command_id: UUID | None = None,
+) -> Account:
     """Another name, other roles, regions, team, or active or not. Its sockets close; deactivated, its sessions end too.
 
     Raises NotFound, NotAllowed, Invalid (field), Conflict `own_account`.
     """
-    new_values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not UNSET}
+    new_values = {n: v for n in AccountChange.__struct_fields__ if (v := getattr(wanted, n)) is not UNSET}
+    command = Once(id=command_id, name="account.change", by=by, now=now, wants=[account_id, new_values])
     try:
         async with office.begin() as tx:
-            before = await _lock(tx, office, account_id)
+            if (first := await first_answer(tx, office, command)) is not None:
+                return msgspec.convert(first, Account)
+            before = await lock(tx, office, account_id)
             after = _changed(before, new_values)
             _check(office, after)
             _demand_may_change(office, by, before, after)
+            await keep_answer(tx, office, command, after)
             if after == before:
                 return before
             changed = _difference(before, after)
-            await tx.execute(update(accounts).where(_is(office, account_id)).values(**changed))
+            await tx.execute(update(accounts).where(is_account(office, account_id)).values(**changed))
             ended = (
                 [] if after.active else await end_sessions(tx, office, account_id, "account_inactive", by=by, now=now)
             )
-            await _tell(tx, office, "account.changed", after, by=by, now=now, also=ended, changed=sorted(changed))
+            await tell(tx, office, "account.changed", after, by=by, now=now, also=ended, changed=sorted(changed))
     except IntegrityError as fault:
         raise _meaning_of(fault, after) from fault
     forget(account_id=account_id)
@@ -163,17 +188,17 @@ async def set_password(
     is_own = by.id == str(account_id)
     async with office.db.connect() as tx:
         account = await _find(tx, office, account_id)
-        stored = await tx.scalar(select(accounts.c.password_hash).where(_is(office, account_id)))
     if account is None:
-        raise _no_such_account()
+        raise no_such_account()
     if is_own:
-        if not (await passwords.check(stored, current or "")).fits:
-            raise Invalid("当前密码不对。", "The current password is wrong.", code="wrong_password", field="current")
+        await demand_own_password(office, account_id, current or "", now)
     else:
-        _demand_may_write(office, by, account)
-    new_hash = await passwords.hash_password(new)
+        demand_may_write(office, by, account)
+    new_hash = await passwords.hash_password(new, names=names_of(office, account.login))
     async with office.begin() as tx:
-        await tx.execute(update(accounts).where(_is(office, account_id)).values(password_hash=new_hash))
+        await tx.execute(update(accounts).where(is_account(office, account_id)).values(password_hash=new_hash))
+        if not is_own:
+            await forget_devices(tx, office, account_id)
         kept = by.session_id if is_own else None
         ended = await end_sessions(tx, office, account_id, "password_changed", by=by, now=now, keep=kept)
         if ended:
@@ -181,23 +206,58 @@ async def set_password(
     forget(account_id=account_id)
 
 
+async def demand_own_password(office: Office, account_id: UUID, password: str, now: datetime) -> None:
+    """Asked again before what a desk left alone must not allow. Raises Invalid `wrong_password`, TooMany `locked_out`."""
+    counter = attempts.of_own_password(account_id)
+    if (tried := await attempts.count(office, [counter], now)).locked_until is not None:
+        raise attempts.wait(tried.locked_until, now)
+    async with office.db.connect() as tx:
+        stored = await tx.scalar(select(accounts.c.password_hash).where(is_account(office, account_id)))
+    if not (await passwords.check(stored, password)).fits:
+        raise Invalid("当前密码不对。", "The current password is wrong.", code="wrong_password", field="current")
+    async with office.db.begin() as tx:
+        await attempts.clear(tx, office, [counter])
+
+
+async def forget_devices(tx: AsyncConnection, office: Office, account_id: UUID) -> None:
+    """No device is known as this person's any more."""
+    of_account = (known_devices.c.city_id == office.city_id) & (known_devices.c.account_id == account_id)
+    await tx.execute(delete(known_devices).where(of_account))
+
+
+def names_of(office: Office, login: str) -> list[str]:
+    """What a stranger would try first as the password of this login."""
+    return [
+        login,
+        office.city.name_zh,
+        office.city.name_en,
+        office.city_id,
+        "救助圈",
+        "rescue circle",
+        "rescue",
+        "circle",
+    ]
+
+
 async def _find(tx: AsyncConnection, office: Office, account_id: UUID) -> Account | None:
-    row = (await tx.execute(select(*_COLUMNS).where(_is(office, account_id)))).first()
+    row = (await tx.execute(select(*_COLUMNS).where(is_account(office, account_id)))).first()
     return Account(**row._mapping) if row else None
 
 
-async def _lock(tx: AsyncConnection, office: Office, account_id: UUID) -> Account:
-    row = (await tx.execute(select(*_COLUMNS).where(_is(office, account_id)).with_for_update())).first()
+async def lock(tx: AsyncConnection, office: Office, account_id: UUID) -> Account:
+    """The account, held until the transaction ends. Raises NotFound."""
+    row = (await tx.execute(select(*_COLUMNS).where(is_account(office, account_id)).with_for_update())).first()
     if row is None:
-        raise _no_such_account()
+        raise no_such_account()
     return Account(**row._mapping)
 
 
-def _is(office: Office, account_id: UUID) -> Any:
+def is_account(office: Office, account_id: UUID) -> Any:
+    """The condition for one account's row."""
     return (accounts.c.city_id == office.city_id) & (accounts.c.id == account_id)
 
 
-async def _tell(
+async def tell(
     tx: AsyncConnection,
     office: Office,
     kind: str,
@@ -208,6 +268,7 @@ async def _tell(
     also: Sequence[log.Entry] = (),
     **facts: object,
 ) -> None:
+    """Appends the event of an account, and `also`: the last thing in a verb's transaction."""
     told = {"account_id": account.id, "login": account.login, "roles": account.roles, "regions": account.regions}
     entry = log.Entry(
         kind=kind,
@@ -237,8 +298,8 @@ def _difference(before: Account, after: Account) -> dict[str, Any]:
 
 
 def _demand_may_change(office: Office, by: Actor, before: Account, after: Account) -> None:
-    _demand_may_write(office, by, before)
-    _demand_may_write(office, by, after)
+    demand_may_write(office, by, before)
+    demand_may_write(office, by, after)
     if by.id == str(before.id) and (before.roles != after.roles or not after.active):
         raise Conflict(
             "不能停用自己的账号或改变自己的角色，请由另一位管理员操作。",
@@ -247,7 +308,7 @@ def _demand_may_change(office: Office, by: Actor, before: Account, after: Accoun
         )
 
 
-def _demand_may_write(office: Office, by: Actor, account: Account) -> None:
+def demand_may_write(office: Office, by: Actor, account: Account) -> None:
     """account:write, and nobody gives more than they have: neither regions nor a role that could give itself more."""
     if by.kind == "system":  # whoever runs the machine's command line
         return
@@ -270,7 +331,7 @@ def _governs(office: Office, roles: Iterable[str]) -> bool:
 
 def _check(office: Office, account: Account) -> None:
     """Roles and regions exist. Raises Invalid."""
-    known = set(office.city.policy.roles) - NOT_FOR_PEOPLE
+    known = {str(role) for role in office.city.policy.roles} - NOT_FOR_PEOPLE
     if not account.roles or (strange := [role for role in account.roles if role not in known]):
         named = "、".join(strange) if account.roles else ""
         raise Invalid(
@@ -312,5 +373,6 @@ def _meaning_of(fault: IntegrityError, account: Account) -> Exception:
     )
 
 
-def _no_such_account() -> NotFound:
+def no_such_account() -> NotFound:
+    """The refusal."""
     return NotFound("没有这个账号。", "There is no such account.")

@@ -10,6 +10,7 @@ class Actor(Struct, frozen=True, kw_only=True):
     """The one who acts. `id` is stable and stands in the log; `name` is for people.
 
     regions: codes whose area (with everything below) is theirs. team_id: the team they ride with, if any.
+    only: the actions it is limited to, None for all that its roles have. An account with () may only enrol its second factor.
     """
 
     id: str
@@ -19,6 +20,12 @@ class Actor(Struct, frozen=True, kw_only=True):
     regions: tuple[str, ...] = ()
     team_id: UUID | None = None
     session_id: UUID | None = None
+    only: tuple[str, ...] | None = None
+
+    @property
+    def must_enrol(self) -> bool:
+        """Signed in without the second factor that the policy asks for: it can be set up, and nothing else done."""
+        return self.kind == "account" and self.only == ()
 
     def in_log(self) -> dict[str, object]:
         """What the event log keeps: no name, since people change names and logs are read widely."""

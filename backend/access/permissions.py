@@ -31,7 +31,9 @@ ANYTHING = Object()
 
 
 def scopes(roles: Roles, by: Actor, action: str) -> frozenset[str]:
-    """The scopes in which the actor's roles grant the action; empty when they do not at all."""
+    """The scopes in which the actor's roles grant the action; empty when they do not, or it is limited to others."""
+    if by.only is not None and action not in by.only:
+        return frozenset()
     granted = (p for role in by.roles for p in roles.get(role, ()))
     return frozenset(p.partition("@")[2] for p in granted if p.partition("@")[0] == action)
 
@@ -61,6 +63,12 @@ def demand(roles: Roles, by: Actor, action: str, what: Object | None = None) -> 
     Raises NotFound instead of NotAllowed where the actor may do the action elsewhere, but not see this object.
     """
     held = scopes(roles, by, action)
+    if by.must_enrol:
+        raise NotAllowed(
+            "您的角色须先绑定动态口令，才能继续。",
+            "Your role needs a second factor: set it up first.",
+            code="second_factor_needed",
+        )
     if not held:
         raise NotAllowed("您的角色没有这项权限。", f"Your role does not have the permission {action}.", action=action)
     if what is not None and not any(within(scope, by, what) for scope in held):

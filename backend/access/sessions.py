@@ -1,31 +1,28 @@
-"""Sessions: signing in, and knowing again who asks.
+"""Sessions: knowing again who asks. How one begins: `signing_in`.
 
 A session is a random token of 256 bits; the database has its SHA-256 only. It lives 12 hours after it was last used.
-Lifetimes are of the machine's time, also while a demonstration runs on a faster clock: `now` of `sign_in` and `resolve`
+Lifetimes are of the machine's time, also while a demonstration runs on a faster clock: `now` of `resolve`
 is `SystemClock().now()` there; `now` of the verbs that write an event is the office's.
 
 Ended sessions are told by the event `session.revoked`; the hub closes their sockets and calls `forget`.
 """
 
 import hashlib
-import secrets
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import log
-from backend.access import passwords
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed
 from backend.db import accounts, sessions
 from backend.errors import NotFound, NotSignedIn
-from backend.ids import new_id
 from backend.office import Office
 
 LIFETIME = timedelta(hours=12)
@@ -36,11 +33,12 @@ MOST_REMEMBERED = 10_000
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """One sign-in on one device."""
+    """One sign-in on one device. device: as it named itself; source: the network address it signed in from."""
 
     id: UUID
     account_id: UUID
     device: str | None
+    source: str | None
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
@@ -97,34 +95,6 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def sign_in(
-    office: Office, login: str, password: str, device: str | None, now: datetime, *, lifetime: timedelta = LIFETIME
-) -> tuple[str, Session, Actor]:
-    """Token, session and actor. Raises NotSignedIn, the same and after the same time whatever was wrong."""
-    query = select(accounts).where(accounts.c.city_id == office.city_id, accounts.c.login == login.strip().lower())
-    async with office.db.connect() as tx:
-        account = (await tx.execute(query)).first()
-    verdict = await passwords.check(account.password_hash if account else None, password)
-    if account is None or not verdict.fits or not account.active:
-        raise NotSignedIn("登录名或密码不对。", "The login or the password is wrong.", code="wrong_credentials")
-    token = secrets.token_urlsafe(32)
-    session = Session(
-        id=new_id(),
-        account_id=account.id,
-        device=device[:200] if device else None,
-        created_at=now,
-        seen_at=now,
-        expires_at=now + lifetime,
-    )
-    async with office.db.begin() as tx:
-        row = {**msgspec.structs.asdict(session), "token_hash": digest(token)}
-        await tx.execute(insert(sessions).values(city_id=office.city_id, **row))
-        if verdict.better_hash:
-            mine = (accounts.c.city_id == office.city_id) & (accounts.c.id == account.id)
-            await tx.execute(update(accounts).where(mine).values(password_hash=verdict.better_hash))
-    return token, session, actor_of(account, session.id)
-
-
 async def resolve(office: Office, token: str, now: datetime, *, lifetime: timedelta = LIFETIME) -> Actor:
     """Who has this token. Using it keeps the session alive. Raises NotSignedIn."""
     token_hash = digest(token)
@@ -143,7 +113,7 @@ async def resolve(office: Office, token: str, now: datetime, *, lifetime: timede
         still_live = _is(office, row.session_id) & sessions.c.revoked_at.is_(None)
         async with office.db.begin() as tx:
             await tx.execute(update(sessions).where(still_live).values(seen_at=now, expires_at=expires_at))
-    actor = actor_of(row, row.session_id)
+    actor = actor_of(office, row, row.session_id)
     _remembered.keep(office.city_id, token_hash, actor, expires_at, read_at_age=read_at_age)
     return actor
 
@@ -155,7 +125,7 @@ async def actor_of_session(tx: AsyncConnection, office: Office, session_id: UUID
         raise NotSignedIn(
             "登录已失效，请重新登录。", "Your session has ended; please sign in again.", code="session_ended"
         )
-    return actor_of(row, session_id)
+    return actor_of(office, row, session_id)
 
 
 async def ended_among(office: Office, session_ids: list[UUID], now: datetime) -> set[UUID]:
@@ -164,6 +134,14 @@ async def ended_among(office: Office, session_ids: list[UUID], now: datetime) ->
     async with office.db.connect() as tx:
         live = {row.session_id for row in await tx.execute(query) if _is_live(row, now)}
     return set(session_ids) - live
+
+
+async def prolong(office: Office, session_ids: list[UUID], now: datetime, *, lifetime: timedelta = LIFETIME) -> None:
+    """These are in use: the live ones among them live on, written down as seldom as by `resolve`."""
+    due = sessions.c.id.in_(session_ids) & (sessions.c.seen_at <= now - min(SEEN_EVERY, lifetime / 2))
+    live = (sessions.c.city_id == office.city_id) & sessions.c.revoked_at.is_(None) & (sessions.c.expires_at > now)
+    async with office.db.begin() as tx:
+        await tx.execute(update(sessions).where(live, due).values(seen_at=now, expires_at=now + lifetime))
 
 
 async def sign_out(office: Office, by: Actor, *, now: datetime) -> None:
@@ -194,6 +172,16 @@ async def revoke(office: Office, session_id: UUID, *, by: Actor, now: datetime) 
         raise _no_such_session()
     await _demand(office, account_id, by, "account:write")
     await _revoke(office, session_id, account_id, "revoked", by=by, now=now)
+
+
+async def revoke_all(office: Office, account_id: UUID, *, by: Actor, now: datetime) -> None:
+    """Ends all sessions of an account, with account:write; of one's own all but the one that asks. Raises NotFound."""
+    await _demand(office, account_id, by, "account:write")
+    async with office.begin() as tx:
+        ended = await end_sessions(tx, office, account_id, "revoked", by=by, now=now, keep=by.session_id)
+        if ended:
+            await log.append(tx, office.city_id, ended, now=now)
+    forget(account_id=account_id)
 
 
 async def end_sessions(
@@ -249,7 +237,9 @@ def _regions_of(office: Office, account_id: UUID) -> Select[Any]:
 
 
 def _with_account(office: Office, condition: Any) -> Select[Any]:
-    columns = [accounts.c[name] for name in ("id", "name", "roles", "regions", "team_id", "active")]
+    columns = [
+        accounts.c[name] for name in ("id", "name", "roles", "regions", "team_id", "active", "totp_confirmed_at")
+    ]
     session = [sessions.c.id.label("session_id"), *(sessions.c[n] for n in ("seen_at", "expires_at", "revoked_at"))]
     joined = sessions.join(
         accounts, (accounts.c.city_id == sessions.c.city_id) & (accounts.c.id == sessions.c.account_id)
@@ -265,8 +255,9 @@ def _is(office: Office, session_id: UUID) -> Any:
     return (sessions.c.city_id == office.city_id) & (sessions.c.id == session_id)
 
 
-def actor_of(account: Any, session_id: UUID | None) -> Actor:
-    """The actor that an account's row stands for."""
+def actor_of(office: Office, account: Any, session_id: UUID | None) -> Actor:
+    """The actor that an account's row stands for: limited until it has the second factor that the policy asks for."""
+    needs = account.totp_confirmed_at is None and needs_second_factor(office, account.roles)
     return Actor(
         id=str(account.id),
         name=account.name,
@@ -275,7 +266,13 @@ def actor_of(account: Any, session_id: UUID | None) -> Actor:
         regions=tuple(account.regions),
         team_id=account.team_id,
         session_id=session_id,
+        only=() if needs else None,
     )
+
+
+def needs_second_factor(office: Office, roles: Iterable[str]) -> bool:
+    """Whether the policy asks for a second factor of somebody with these roles."""
+    return not set(office.city.policy.sign_in.second_factor).isdisjoint(roles)
 
 
 def _no_such_session() -> NotFound:

@@ -17,6 +17,7 @@ from backend.dispatch.move import Rows, move, touched
 from backend.dispatch.offers import withdraw_live_offer
 from backend.dispatch.records import Approval, Case
 from backend.dispatch.timekeeping import extended
+from backend.dispatch.words import words
 from backend.errors import Conflict, Invalid, NotAllowed
 from backend.ids import new_id
 from backend.office import Office
@@ -38,7 +39,7 @@ async def ask(office: Office, case_id: UUID, action: str, reason: str, by: str |
         raise Invalid("只能申请挂账、延时、回退或作废。", f"One of {', '.join(ACTIONS)}.", field="action")
     if not reason.strip():
         raise Invalid("请写明申请理由。", "Say why.", field="reason")
-    wanted = {"by": str(Span.parse(by))} if action == "extend" and by else {}
+    wanted = {"by": str(_length(by))} if action == "extend" and by else {}
     if action == "extend" and not wanted:
         raise Invalid("请写明延长多久，如“30 min”。", "Say by how much, such as '30 min'.", field="by")
     async with office.begin() as tx:
@@ -61,6 +62,14 @@ async def ask(office: Office, case_id: UUID, action: str, reason: str, by: str |
         )
         rows: Rows = [(case, touched(case)), (None, request)]
         return await record(tx, office, command, Change(kind="approval.asked", rows=rows, facts={"action": action}))
+
+
+def _length(by: str) -> Span:
+    try:
+        return Span.parse(by)
+    except Invalid as fault:  # whatever was typed there is not repeated
+        zh, en = "看不懂要延长多久，应如“30 min”。", "That is not a length of time, such as '30 min'."
+        raise Invalid(zh, en, field="by", hint=fault.extra.get("hint")) from None
 
 
 def _demand_possible(case: Case, action: str) -> None:
@@ -101,7 +110,7 @@ async def _carry_out(
     tx: AsyncConnection, office: Office, case: Case, request: Approval, closed: Approval, command: Command
 ) -> Answer:
     _demand_possible(case, request.action)
-    facts: dict[str, Any] = {"action": request.action, "reason": request.reason}
+    facts: dict[str, Any] = {"action": request.action}
     policy = office.city.policy
     clocks = await find.clocks_of(tx, office, case.id)
     if request.action == "extend":
@@ -132,10 +141,10 @@ async def resume_case(office: Office, case_id: UUID, reason: str, command: Comma
         command.demand(office, "case:approve", case.as_object())
         clocks = await find.clocks_of(tx, office, case.id)
         rows = move(case, "resume", clocks, at=command.now, policy=office.city.policy)
-        return await record(tx, office, command, Change(kind="case.resumed", rows=rows, facts={"reason": reason}))
+        return await record(tx, office, command, Change(kind="case.resumed", rows=rows, words=words(reason)))
 
 
 async def list_open(tx: AsyncConnection, office: Office) -> list[Approval]:
     """All requests that wait, oldest first."""
     query = find.rows_of(Approval, office, db.approvals.c.state == "asked").order_by(db.approvals.c.asked_at)
-    return await find.fetch(tx, Approval, query)
+    return await find.fetch(tx, office, Approval, query)

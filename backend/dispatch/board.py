@@ -85,12 +85,14 @@ async def list_cases(tx: AsyncConnection, office: Office, by: Actor, wanted: Cas
     if wanted.before:
         conditions.append(tuple_(c.opened_at, c.id) < wanted.before)
     query = find.rows_of(Case, office, *conditions).order_by(c.opened_at.desc(), c.id.desc()).limit(wanted.limit)
-    return await find.fetch(tx, Case, query)
+    return await find.fetch(tx, office, Case, query)
 
 
 async def find_visible_case(tx: AsyncConnection, office: Office, by: Actor, case_id: UUID) -> Case | None:
     """The case if it exists and the actor may see it."""
-    found = await find.fetch(tx, Case, find.rows_of(Case, office, db.cases.c.id == case_id, visible(office, by)))
+    found = await find.fetch(
+        tx, office, Case, find.rows_of(Case, office, db.cases.c.id == case_id, visible(office, by))
+    )
     return found[0] if found else None
 
 
@@ -99,15 +101,15 @@ async def snapshot(tx: AsyncConnection, office: Office, by: Actor, now: datetime
     recent = or_(db.cases.c.closed_at.is_(None), db.cases.c.closed_at > now - timedelta(days=1))
     shown = and_(db.cases.c.city_id == office.city_id, visible(office, by), recent)
     ids = select(db.cases.c.id).where(shown)
-    cases = await find.fetch(tx, Case, find.rows_of(Case, office, visible(office, by), recent))
+    cases = await find.fetch(tx, office, Case, find.rows_of(Case, office, visible(office, by), recent))
     # Only for those who will also be told how the offer ends (I10).
     told = ids.where(visible(office, by, "offer:read"))
     live = find.rows_of(Offer, office, db.offers.c.state == "offered", db.offers.c.case_id.in_(told))
     running = find.rows_of(ClockRow, office, db.clocks.c.ended_at.is_(None), db.clocks.c.case_id.in_(ids))
     return {
         "cases": [msgspec.to_builtins(case) for case in cases],
-        "offers": [msgspec.to_builtins(offer) for offer in await find.fetch(tx, Offer, live)],
-        "clocks": [msgspec.to_builtins(clock) for clock in await find.fetch(tx, ClockRow, running)],
+        "offers": [msgspec.to_builtins(offer) for offer in await find.fetch(tx, office, Offer, live)],
+        "clocks": [msgspec.to_builtins(clock) for clock in await find.fetch(tx, office, ClockRow, running)],
         "teams": await teams_of(tx, office, by),
     }
 

@@ -1,7 +1,7 @@
 """One case with everything about it, as far as whoever asks may see it; and the looks at what is sensitive, each written down.
 
 A case is seen by many, what was said in it by fewer: descriptions and photos need `sighting:read`, the record of a visit
-`person:read`, offers `offer:read`. A reporter's name and number are for the desks that ring back (DOMAIN §8).
+`person:read`, offers `offer:read`. A reporter's name and number, `contact:read`, are for the desks that ring back (DOMAIN §8).
 """
 
 from datetime import datetime
@@ -13,18 +13,15 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, log
+from backend import db, log, personal
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed, demand
 from backend.dispatch import board, find
 from backend.dispatch.records import Case, ClockRow, HandlingRow, Offer, Suggestion
-from backend.errors import NotAllowed, NotFound
+from backend.errors import NotFound
 from backend.intake.photo_rows import store_key
 from backend.intake.report import Sighting
 from backend.office import Office
-
-# Who rings a reporter back. Others who read sightings have no need of a name or a number.
-CALLERS = frozenset({"operator", "dispatcher", "checker", "shift_leader"})
 
 
 class CaseFile(Struct, frozen=True, kw_only=True):
@@ -66,6 +63,11 @@ async def case_file(tx: AsyncConnection, office: Office, by: Actor, case: Case) 
     )
 
 
+def tells_of_people(file: CaseFile) -> bool:
+    """Whether whoever opens it reads what was said or written of people: a look to be written down."""
+    return any(one.description for one in file.sightings) or any(visit.record for visit in file.handlings)
+
+
 async def _sightings(tx: AsyncConnection, office: Office, case: Case) -> list[Sighting]:
     links = await find.links_of(tx, office, case.id)
     return [await find.get_sighting(tx, office, link.sighting_id) for link in links]
@@ -97,13 +99,7 @@ async def _suggestions(tx: AsyncConnection, office: Office, by: Actor, case: Cas
 
 async def read_contacts(office: Office, case: Case, *, by: Actor, now: datetime) -> list[ReporterContact]:
     """The contacts of a case's reporters, for a call back. Every look is an event. Raises NotAllowed, NotFound."""
-    calling = msgspec.structs.replace(by, roles=tuple(role for role in by.roles if role in CALLERS))
-    if not calling.roles:
-        raise NotAllowed(
-            "只有坐席、派遣员、核查员和值班长可以查看报告人的联系方式。",
-            "Only the desks that ring back may read a reporter's contact.",
-        )
-    demand(office.city.policy.roles, calling, "sighting:read", Object(regions=case.regions))
+    demand(office.city.policy.roles, by, "contact:read", Object(regions=case.regions))
     async with office.begin() as tx:
         contacts = await _contacts_of(tx, office, case)
         looks = [_look("sighting.contact_read", case, one.sighting_id, by, now) for one in contacts]
@@ -114,14 +110,15 @@ async def read_contacts(office: Office, case: Case, *, by: Actor, now: datetime)
 
 async def _contacts_of(tx: AsyncConnection, office: Office, case: Case) -> list[ReporterContact]:
     contacts, links = db.sighting_contacts, db.case_sightings
-    columns = [contacts.c[name] for name in ReporterContact.__struct_fields__]
+    columns = personal.columns(contacts, ReporterContact.__struct_fields__)
     query = (
         select(*columns)
         .join(links, (links.c.city_id == contacts.c.city_id) & (links.c.sighting_id == contacts.c.sighting_id))
         .where(links.c.city_id == office.city_id, links.c.case_id == case.id, links.c.left_at.is_(None))
         .order_by(links.c.joined_at)
     )
-    return [ReporterContact(**row._mapping) for row in await tx.execute(query)]
+    found = await tx.execute(query)
+    return [ReporterContact(**personal.opened(office.ring, contacts, row._mapping)) for row in found]
 
 
 async def open_photo(office: Office, case: Case, photo_id: UUID, *, by: Actor, now: datetime) -> tuple[str, str]:

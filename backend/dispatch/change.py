@@ -4,7 +4,6 @@ Because the event is made of the very rows that are written, replaying the log g
 Begin at `record`. A `Command` says who does what, when, and under which id it may be sent twice (I8).
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,19 +11,20 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import and_, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import and_, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import log
 from backend.access.actor import Actor
+from backend.access.once import Once, first_answer, keep_answer
 from backend.access.permissions import Object, demand
-from backend.db import commands
 from backend.dispatch.notices import enqueue_notices
 from backend.dispatch.records import Approval, Case, Offer, Revisit, Row
 from backend.dispatch.tables import NOT_IN_LOG, TABLES, key_of
-from backend.errors import Conflict
+from backend.dispatch.words import Words
+from backend.dispatch.words import keep as keep_words
 from backend.office import Office
+from backend.personal import sealed
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -41,9 +41,9 @@ class Command(Struct, frozen=True, kw_only=True):
         """Raise unless the one who acts may do `action` on `what` (backend.access.permissions)."""
         demand(office.city.policy.roles, self.by, action, what)
 
-    def fingerprint(self) -> bytes:
-        """What was asked, so that the same id with another wish is noticed."""
-        return hashlib.sha256(self.name.encode() + msgspec.json.encode(self.args, order="sorted")).digest()
+    def once(self) -> Once:
+        """What makes it the same command when it comes again."""
+        return Once(id=self.id, name=self.name, by=self.by, now=self.now, wants=self.args)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -61,13 +61,17 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One event to be: its kind, the rows (before, after), facts for people, and whom it concerns beyond the case."""
+    """One event to be: its kind, the rows (before, after), facts for people, and whom it concerns beyond the case.
+
+    facts: codes and numbers only, the log keeps them for ever. words: what somebody wrote, kept apart.
+    """
 
     kind: str
     rows: Sequence[tuple[Row | None, Row]] = ()
     facts: dict[str, Any] = {}
     regions: Sequence[str] = ()
     teams: Sequence[UUID] = ()
+    words: Words | None = None
 
     def case(self) -> Case | None:
         """The case it changes, as it is afterwards."""
@@ -79,43 +83,24 @@ async def earlier_answer(tx: AsyncConnection, office: Office, command: Command) 
 
     Raises Conflict `command_id_reused` when the id stood for something else or came from somebody else.
     """
-    if command.id is None:
-        return None
-    claim = upsert(commands).values(
-        city_id=office.city_id,
-        id=command.id,
-        actor=command.by.id,
-        name=command.name,
-        fingerprint=command.fingerprint(),
-        created_at=command.now,
-    )
-    if (await tx.execute(claim.on_conflict_do_nothing().returning(commands.c.id))).first() is not None:
-        return None
-    mine = and_(commands.c.city_id == office.city_id, commands.c.id == command.id)
-    first = (await tx.execute(select(commands).where(mine))).one()
-    if first.actor != command.by.id or first.fingerprint != command.fingerprint():
-        raise Conflict(
-            "这个操作编号已用于另一项操作，请重新生成编号。",
-            "This command id has already been used for something else; make a new one.",
-            code="command_id_reused",
-        )
-    return msgspec.convert(first.answer, Answer)
+    first = await first_answer(tx, office, command.once())
+    return None if first is None else msgspec.convert(first, Answer)
 
 
 async def record(tx: AsyncConnection, office: Office, command: Command, *changes: Change) -> Answer:
     """Write the rows, then the events, then the command's answer. The last thing in a verb's transaction."""
-    await write_rows(tx, office.city_id, changes)
+    await write_rows(tx, office, changes)
     entries = [entry(change, command) for change in changes]
     written = await log.append(tx, office.city_id, entries, now=command.now)
+    said = [(e, c.words) for e, c in zip(written, changes, strict=True) if c.words is not None]
+    await keep_words(tx, office, said)
     await enqueue_notices(tx, office, command, changes)
     answer = _answer(written[-1].seq, changes)
-    if command.id is not None:
-        mine = and_(commands.c.city_id == office.city_id, commands.c.id == command.id)
-        await tx.execute(update(commands).where(mine).values(answer=msgspec.to_builtins(answer)))
+    await keep_answer(tx, office, command.once(), answer)
     return answer
 
 
-async def write_rows(tx: AsyncConnection, city_id: str, changes: Sequence[Change]) -> None:
+async def write_rows(tx: AsyncConnection, office: Office, changes: Sequence[Change]) -> None:
     """The rows of all changes as they are in the end, each written once; what exists first, then what is new.
 
     An offer that is taken back must be gone before the next one is held out; a new case must stand before its links.
@@ -128,11 +113,12 @@ async def write_rows(tx: AsyncConnection, city_id: str, changes: Sequence[Change
             final[key] = (first, after)
     for before, after in final.values():
         if before is not None:
-            await _update(tx, city_id, before, after)
+            await _update(tx, office, before, after)
     for kind, table in TABLES.items():
         fresh = [after for before, after in final.values() if before is None and type(after) is kind]
         if fresh:
-            await tx.execute(insert(table), [{"city_id": city_id, **msgspec.structs.asdict(row)} for row in fresh])
+            rows = [sealed(office.ring, table, msgspec.structs.asdict(row)) for row in fresh]
+            await tx.execute(insert(table), [{"city_id": office.city_id, **row} for row in rows])
 
 
 def _answer(seq: int, changes: Sequence[Change]) -> Answer:
@@ -168,7 +154,7 @@ def entry(change: Change, command: Command) -> log.Entry:
         case_id=case.id if case else None,
         case_version=case.version if case else None,
         command_id=command.id,
-        data={"rows": _told(change.rows), **change.facts},
+        data={"rows": _told(change.rows), **change.facts, **({"words": change.words.digest()} if change.words else {})},
     )
 
 
@@ -191,9 +177,11 @@ def difference(before: Row | None, after: Row) -> dict[str, Any]:
     return {name: value for name, value in values.items() if getattr(before, name) != value}
 
 
-async def _update(tx: AsyncConnection, city_id: str, before: Row, after: Row) -> None:
+async def _update(tx: AsyncConnection, office: Office, before: Row, after: Row) -> None:
     changed = difference(before, after)
     if changed:
         table = TABLES[type(after)]
-        key = and_(table.c.city_id == city_id, *(table.c[k] == getattr(before, k) for k in key_of(before)))
-        await tx.execute(update(table).where(key).values(**changed))
+        key = and_(table.c.city_id == office.city_id, *(table.c[k] == getattr(before, k) for k in key_of(before)))
+        # What is sealed hangs on the row's id, and every table that has such columns calls it so.
+        values = sealed(office.ring, table, changed, key=getattr(after, "id", None))
+        await tx.execute(update(table).where(key).values(**values))

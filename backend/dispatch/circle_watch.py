@@ -94,13 +94,13 @@ async def sound_alarm(office: Office, picture: Picture, command: Command) -> str
             return None
         facts: dict[str, Any] = {"share": round(picture.share, 4), "cells": len(gaps), "teams_free": picture.teams_free}
         if wide:
-            row = {"opened_at": command.now, "share": picture.share, "cells": gaps}
-            await tx.execute(insert(db.circle_alarms).values(city_id=office.city_id, id=new_id(), **row))
-            await _tell(tx, office, "circle.gap_opened", facts, command)
+            row = {"id": new_id(), "opened_at": command.now, "share": picture.share, "cells": gaps}
+            await tx.execute(insert(db.circle_alarms).values(city_id=office.city_id, **row))
+            await _tell(tx, office, "circle.gap_opened", {**facts, "alarm_id": row["id"]}, command)
             return "opened"
         mine = (db.circle_alarms.c.city_id == office.city_id) & (db.circle_alarms.c.id == open_id)
         await tx.execute(update(db.circle_alarms).where(mine).values(closed_at=command.now))
-        await _tell(tx, office, "circle.gap_closed", facts, command)
+        await _tell(tx, office, "circle.gap_closed", {**facts, "alarm_id": open_id}, command)
         return "closed"
 
 

@@ -13,6 +13,7 @@ from backend.dispatch.move import Rows, ended, move, touched
 from backend.dispatch.offers import held_out, withdraw_live_offer
 from backend.dispatch.records import Case, Link
 from backend.dispatch.timekeeping import step
+from backend.dispatch.words import words
 from backend.errors import Conflict, Invalid
 from backend.ids import new_id
 from backend.office import Office
@@ -45,7 +46,7 @@ async def refuse_case(office: Office, case_id: UUID, reason: str, note: str | No
         clocks = await find.clocks_of(tx, office, case.id)
         rows = move(case, "refuse", clocks, at=command.at, policy=office.city.policy, outcome=f"refused:{reason}")
         return await record(
-            tx, office, command, Change(kind="case.refused", rows=rows, facts={"reason": reason, "note": note})
+            tx, office, command, Change(kind="case.refused", rows=rows, facts={"reason": reason}, words=words(note))
         )
 
 
@@ -70,7 +71,7 @@ async def assign_team(office: Office, case_id: UUID, team_id: UUID, reason: str,
         offer = held_out(
             anew, team_id, office=office, now=command.now, eta_s=None, basis="dispatcher", decision_id=None
         )
-        taken = ended(offer, "accepted", at=command.now, reason=f"assigned: {reason}")
+        taken = ended(offer, "accepted", at=command.now, reason="assigned_by_dispatcher")
         clocks = await find.clocks_of(tx, office, case.id)
         action = "reassign" if case.stage in ASSIGNED_STAGES else "dispatch"
         policy = office.city.policy
@@ -80,8 +81,9 @@ async def assign_team(office: Office, case_id: UUID, team_id: UUID, reason: str,
         change = Change(
             kind="case.assigned",
             rows=[*rows, (None, taken)],
-            facts={"reason": reason, "taken_from": before},
+            facts={"taken_from": before},
             teams=[team_id],
+            words=words(reason),
         )
         return await record(tx, office, command, change)
 
@@ -104,7 +106,8 @@ async def withdraw_team(office: Office, case_id: UUID, reason: str, command: Com
         case = await find.lock_case(tx, office, case_id)
         command.demand(office, "case:withdraw", case.as_object())
         if case.stage == "accepted":
-            case, changes = await withdraw_live_offer(tx, office, case, command, reason)
+            because = "withdrawn_by_dispatcher"
+            case, changes = await withdraw_live_offer(tx, office, case, command, because, words(reason))
             if not changes:
                 raise Conflict(
                     "该案卷目前没有派给任何队伍。", "The case is with no team now.", code="nothing_to_withdraw"
@@ -115,8 +118,8 @@ async def withdraw_team(office: Office, case_id: UUID, reason: str, command: Com
         policy, round_ = office.city.policy, case.search_round
         rows = move(case, "withdraw", clocks, at=command.now, policy=policy, search_round=round_)
         rows += await _abandoned_visit(tx, office, case, command)
-        facts = {"reason": reason, "taken_from": case.team_id}
-        return await record(tx, office, command, Change(kind="case.withdrawn", rows=rows, facts=facts))
+        change = Change(kind="case.withdrawn", rows=rows, facts={"taken_from": case.team_id}, words=words(reason))
+        return await record(tx, office, command, change)
 
 
 async def _abandoned_visit(tx: AsyncConnection, office: Office, case: Case, command: Command) -> Rows:
@@ -178,7 +181,7 @@ async def join_cases(office: Office, case_id: UUID, into: UUID, reason: str, com
         rows += [(link, msgspec.structs.replace(link, left_at=command.now)) for link in links]
         rows += await _arrivals(tx, office, links, into, command, moved_from=case.id)
         rows += await _suggested(tx, office, case_id, into, "joined")
-        joined = Change(kind="case.joined", rows=rows, facts={"into": into, "reason": reason})
+        joined = Change(kind="case.joined", rows=rows, facts={"into": into}, words=words(reason))
         grown = Change(
             kind="case.grew",
             rows=[(other, _with_sightings(other, case, len(links)))],
@@ -306,8 +309,8 @@ async def split_case(
         rows += [(None, _moved(link, fresh, command)) for link in leaving]
         gone: Rows = [(case, touched(case, sighting_count=case.sighting_count - len(leaving)))]
         gone += [(link, msgspec.structs.replace(link, left_at=command.now)) for link in leaving]
-        opened = Change(kind="case.opened", rows=rows, facts={"split_from": case.id, "reason": reason})
-        shrunk = Change(kind="case.shrank", rows=gone, facts={"to": fresh.id, "reason": reason})
+        opened = Change(kind="case.opened", rows=rows, facts={"split_from": case.id}, words=words(reason))
+        shrunk = Change(kind="case.shrank", rows=gone, facts={"to": fresh.id}, words=words(reason))
         accepted = move(
             fresh,
             "accept",

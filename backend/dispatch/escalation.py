@@ -112,7 +112,7 @@ async def open_revisit(office: Office, revisit_id: UUID, command: Command) -> UU
 
 
 async def _revisit(tx: AsyncConnection, office: Office, revisit_id: UUID) -> Revisit:
-    return (await find.fetch(tx, Revisit, find.rows_of(Revisit, office, db.revisits.c.id == revisit_id)))[0]
+    return (await find.fetch(tx, office, Revisit, find.rows_of(Revisit, office, db.revisits.c.id == revisit_id)))[0]
 
 
 async def _case_again(tx: AsyncConnection, office: Office, earlier: Case, command: Command) -> Case:

@@ -15,10 +15,12 @@ from backend.dispatch.change import Answer, Change, Command, earlier_answer, rec
 from backend.dispatch.move import Rows, move, touched
 from backend.dispatch.protection import Consequence, Handling, check, consequences
 from backend.dispatch.records import Case, HandlingRow, Revisit
+from backend.dispatch.words import words
 from backend.errors import Conflict, Invalid
 from backend.geo.place import LonLat, distance_m
 from backend.ids import new_id
 from backend.office import Office
+from backend.policy import Policy
 
 ON_THE_SPOT_M = 300.0
 """Farther than this from the case's place an arrival needs a reason: a fix may be poor, people move, gates are closed."""
@@ -49,10 +51,11 @@ async def arrive(office: Office, case_id: UUID, arrival: Arrival, command: Comma
             team_id=case.team_id,
             by=command.by.id,
             arrived_at=max(command.at, case.stage_since),
-            arrived_place=msgspec.to_builtins(arrival),
+            arrived_place=msgspec.to_builtins(msgspec.structs.replace(arrival, reason=None)),
         )
-        facts = {"off_by_m": off_m, "reason": arrival.reason, "team_id": case.team_id}
-        return await record(tx, office, command, Change(kind="case.arrived", rows=[*rows, (None, visit)], facts=facts))
+        facts = {"off_by_m": off_m, "team_id": case.team_id}
+        change = Change(kind="case.arrived", rows=[*rows, (None, visit)], facts=facts, words=words(arrival.reason))
+        return await record(tx, office, command, change)
 
 
 def _off_by(case: Case, arrival: Arrival) -> float | None:
@@ -106,7 +109,7 @@ async def handle(office: Office, case_id: UUID, handling: Handling, command: Com
         )
         rows += await _visited(tx, office, case, handling, after, command)
         rows += await _revisits(tx, office, case, after)
-        change = Change(kind="case.handled", rows=rows, facts=_told(handling, after))
+        change = Change(kind="case.handled", rows=rows, facts=_told(handling, after, policy))
         return await record(tx, office, command, change)
 
 
@@ -140,13 +143,14 @@ def _look(case: Case, due_at: datetime) -> Revisit:
     return Revisit(id=new_id(), case_id=case.id, due_at=due_at, reason="revisit")
 
 
-def _told(handling: Handling, after: list[Consequence]) -> dict[str, Any]:
-    """What the log and the statistics keep: how many and what, never who."""
+def _told(handling: Handling, after: list[Consequence], policy: Policy) -> dict[str, Any]:
+    """What the log and the statistics keep: how many and what, never who. Supplies that no list has are somebody's words."""
+    listed = {supply for of_season in policy.protection.supplies.values() for supply in of_season}
     return {
         "outcome": handling.outcome,
         "people_met": len(handling.people),
         "minors": sum(person.is_minor for person in handling.people),
-        "supplies": list(handling.supplies),
+        "supplies": [supply if supply in listed else "other" for supply in handling.supplies],
         "incident": handling.incident,
         "follows": [one.code for one in after],
     }

@@ -14,7 +14,7 @@ from msgspec import Struct
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db
+from backend import db, personal
 from backend.access.actor import SYSTEM
 from backend.dispatch import find, timekeeping
 from backend.dispatch.change import Change, Command, record
@@ -284,8 +284,8 @@ def _receipt(case: Case, report: Prepared, *, known: bool) -> Receipt:
 
 
 async def _write_sightings(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> None:
-    rows = [{"city_id": office.city_id, **msgspec.structs.asdict(r.sighting)} for r in reports]
-    await tx.execute(insert(db.sightings), rows)
+    rows = [personal.sealed(office.ring, db.sightings, msgspec.structs.asdict(r.sighting)) for r in reports]
+    await tx.execute(insert(db.sightings), [{"city_id": office.city_id, **row} for row in rows])
     contacts = [_contact(office, r) for r in reports if r.contact is not None or r.recording_ref is not None]
     if contacts:
         await tx.execute(insert(db.sighting_contacts), contacts)
@@ -293,14 +293,14 @@ async def _write_sightings(tx: AsyncConnection, office: Office, reports: Sequenc
 
 def _contact(office: Office, report: Prepared) -> dict[str, Any]:
     contact = report.contact
-    return {
-        "city_id": office.city_id,
+    kept = {
         "sighting_id": report.sighting.id,
         "phone": contact.phone if contact else None,
         "name": contact.name if contact else None,
         "call_back": contact.call_back if contact else False,
         "recording_ref": report.recording_ref,
     }
+    return {"city_id": office.city_id, **personal.sealed(office.ring, db.sighting_contacts, kept)}
 
 
 async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> dict[UUID, Receipt]:
@@ -315,7 +315,7 @@ async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Pr
     sent = {r.sighting.id: r.sighting for r in reports}
     found: dict[UUID, Receipt] = {}
     for row in await tx.execute(query):
-        if not _same(row._asdict(), sent[row.id]):
+        if not _same(personal.opened(office.ring, s, row._mapping), sent[row.id]):
             raise _reused(row.id)
         found[row.id] = Receipt(
             sighting_id=row.id,

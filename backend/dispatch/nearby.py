@@ -9,16 +9,21 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.db import sightings
 from backend.geo.place import LonLat
 from backend.intake import duplicates
 from backend.intake.looks import Looks
 from backend.intake.report import Prepared
 from backend.office import Office
+from backend.personal import fields_of, open_
 from backend.policy import Policy
+from backend.sealing import Ring
+
+_DESCRIPTION = next(field for field in fields_of(sightings) if field.name == "description")
 
 _NEAR = text("""
     SELECT g.report, c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count,
-           s.description, s.accuracy_m, s.reporters
+           s.described, s.description, s.accuracy_m, s.reporters
     FROM unnest(CAST(:lons AS float8[]), CAST(:lats AS float8[]), CAST(:ats AS timestamptz[]), CAST(:reaches AS float8[]))
          WITH ORDINALITY AS g(lon, lat, at, reach_m, report)
     CROSS JOIN LATERAL (
@@ -31,7 +36,8 @@ _NEAR = text("""
         LIMIT 12
     ) c
     LEFT JOIN LATERAL (
-        SELECT (array_agg(s.description ORDER BY s.occurred_at DESC))[1] AS description,
+        SELECT (array_agg(s.id ORDER BY s.occurred_at DESC))[1] AS described,
+               (array_agg(s.description_sealed ORDER BY s.occurred_at DESC))[1] AS description,
                max(s.accuracy_m) AS accuracy_m, array_agg(DISTINCT s.reporter) AS reporters
         FROM case_sightings l JOIN sightings s ON s.city_id = l.city_id AND s.id = l.sighting_id
         WHERE l.city_id = :city_id AND l.case_id = c.id AND l.left_at IS NULL
@@ -62,7 +68,7 @@ async def near_cases(
     seen: dict[UUID, duplicates.Candidate] = {}
     for report, case_id, *told in rows:
         if case_id not in seen:
-            seen[case_id] = _candidate(case_id, *told)
+            seen[case_id] = _candidate(office.ring, case_id, *told)
         found[report - 1].append(seen[case_id])
     return found
 
@@ -74,6 +80,7 @@ def reach_m(report: Prepared, policy: Policy) -> float:
 
 
 def _candidate(
+    ring: Ring,
     case_id: UUID,
     lon: float,
     lat: float,
@@ -82,11 +89,12 @@ def _candidate(
     people_count: int,
     looks: dict[str, Any],
     sightings: int,
-    words: str | None,
+    described: UUID | None,
+    description: bytes | None,
     accuracy_m: float | None,
     reporters: list[str] | None,
 ) -> duplicates.Candidate:
-    """One row of _NEAR, in its order."""
+    """One row of _NEAR, in its order; the words of its latest sighting opened."""
     return duplicates.Candidate(
         case_id=str(case_id),
         place=LonLat(lon, lat),
@@ -94,7 +102,7 @@ def _candidate(
         stage=stage,
         people_count=people_count,
         looks=msgspec.convert(looks, Looks),
-        text=words or "",
+        text=open_(ring, _DESCRIPTION, description, described) or "",
         accuracy_m=accuracy_m,
         sightings=sightings,
         reporters=frozenset(r for r in reporters or () if not r.startswith("receipt:")),

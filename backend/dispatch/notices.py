@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
+from backend.access.keys import is_newest
 from backend.dispatch.lifecycle import STAGE_NAMES
 from backend.dispatch.records import Case, Offer
 from backend.notify.outbox import enqueue
@@ -137,6 +138,7 @@ async def _partners_of(
             s.c.channel == "partner",
             keys.c.webhook_url.is_not(None),
             keys.c.revoked_at.is_(None),
+            is_newest(),
         )
         .distinct()
     )

@@ -17,6 +17,7 @@ from backend.dispatch.change import Answer, Change, Command, earlier_answer, rec
 from backend.dispatch.lifecycle import next_offer_state
 from backend.dispatch.move import ended, move, touched
 from backend.dispatch.records import Case, Offer
+from backend.dispatch.words import Words
 from backend.errors import Conflict, Invalid
 from backend.ids import new_id
 from backend.office import Office
@@ -104,24 +105,28 @@ async def lapse_offer(office: Office, offer_id: UUID, command: Command) -> bool:
         return True
 
 
-def over(case: Case, offer: Offer, state: str, now: datetime, reason: str | None) -> Change:
-    """The event of an offer that ended without being taken; a case still waiting is searched for at once."""
+def over(case: Case, offer: Offer, state: str, now: datetime, reason: str | None, said: Words | None = None) -> Change:
+    """The event of an offer that ended without being taken; a case still waiting is searched for at once.
+
+    reason: a code. said: what somebody wrote.
+    """
     again = {"search_at": now} if case.stage == "accepted" else {}
     return Change(
         kind=f"offer.{state}",
         rows=[(case, touched(case, **again)), (offer, ended(offer, state, at=now, reason=reason))],
         facts={"team_id": offer.team_id, "reason": reason, "held_s": (now - offer.offered_at).total_seconds()},
+        words=said,
     )
 
 
 async def withdraw_live_offer(
-    tx: AsyncConnection, office: Office, case: Case, command: Command, reason: str
+    tx: AsyncConnection, office: Office, case: Case, command: Command, reason: str, said: Words | None = None
 ) -> tuple[Case, list[Change]]:
     """For verbs that end or redirect a case: its live offer, if any, is withdrawn first. The case must be locked."""
     offer = await find.live_offer(tx, office, case.id)
     if offer is None:
         return case, []
-    change = over(case, offer, "withdrawn", command.now, reason)
+    change = over(case, offer, "withdrawn", command.now, reason, said)
     after = change.case()
     assert after is not None
     return after, [change]
@@ -157,5 +162,5 @@ async def is_live(tx: AsyncConnection, office: Office, offer_id: UUID) -> bool:
 async def live_offer_of_team(tx: AsyncConnection, office: Office, team_id: UUID) -> Offer | None:
     """The offer that is held out to a team now, if any."""
     query = find.rows_of(Offer, office, db.offers.c.team_id == team_id, db.offers.c.state == "offered")
-    found = await find.fetch(tx, Offer, query)
+    found = await find.fetch(tx, office, Offer, query)
     return found[0] if found else None

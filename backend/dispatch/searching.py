@@ -8,6 +8,7 @@ an empty list.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,7 @@ from backend.dispatch.change import Change, Command, record
 from backend.dispatch.matching import Candidate
 from backend.dispatch.move import touched
 from backend.dispatch.offers import asked_teams, held_out
+from backend.dispatch.proof import digest
 from backend.dispatch.records import Case
 from backend.geo.nearest import nearest
 from backend.geo.place import LonLat
@@ -103,7 +105,7 @@ async def _decide(tx: AsyncConnection, office: Office, case: Case, found: Found,
 async def _hold_out(
     tx: AsyncConnection, office: Office, case: Case, found: Found, chosen: Candidate, command: Command
 ) -> str:
-    decision_id = await _store(tx, office, case, found, chosen, command)
+    decision = await _store(tx, office, case, found, chosen, command)
     circle_s = office.city.policy.circle.within.seconds
     outside = chosen.seconds > circle_s
     after = touched(case, search_at=None, search_phase=found.phase, alarm="outside_circle" if outside else None)
@@ -114,10 +116,10 @@ async def _hold_out(
         now=command.now,
         eta_s=round(chosen.seconds, 1),
         basis=chosen.basis,
-        decision_id=decision_id,
+        decision_id=decision["decision_id"],
     )
-    facts = {"team_id": chosen.team_id, "eta_s": offer.eta_s, "basis": chosen.basis, "decision_id": decision_id}
-    change = Change(kind="offer.made", rows=[(case, after), (None, offer)], facts={**facts, "alarm": after.alarm})
+    facts = {"team_id": chosen.team_id, "eta_s": offer.eta_s, "basis": chosen.basis, "alarm": after.alarm}
+    change = Change(kind="offer.made", rows=[(case, after), (None, offer)], facts={**facts, **decision})
     await record(tx, office, command, change)
     return "offer"
 
@@ -144,9 +146,10 @@ async def _nobody(tx: AsyncConnection, office: Office, case: Case, found: Found,
         # Nothing new to tell: only the next look is put off.
         await _put_off(tx, office, case, after.search_at)
         return "later"
-    await _store(tx, office, case, found, None, command)
+    decision = await _store(tx, office, case, found, None, command)
     kind = "search.alarm" if alarm and alarm != case.alarm else "search.widened"
-    change = Change(kind=kind, rows=[(case, after)], facts={"alarm": alarm, "round": after.search_round})
+    facts = {"alarm": alarm, "round": after.search_round, **decision}
+    change = Change(kind=kind, rows=[(case, after)], facts=facts)
     await record(tx, office, command, change)
     return "alarm" if kind == "search.alarm" else "later"
 
@@ -158,13 +161,12 @@ async def _put_off(tx: AsyncConnection, office: Office, case: Case, until: datet
 
 async def _store(
     tx: AsyncConnection, office: Office, case: Case, found: Found, chosen: Candidate | None, command: Command
-) -> UUID:
-    """Keep the decision with everything that was weighed."""
-    decision_id = new_id()
+) -> dict[str, Any]:
+    """Keep the decision with everything that was weighed. Returns what the log says of it: its id and its digest."""
     reason = _why(found, chosen, office.city.policy)
     row = {
         "city_id": office.city_id,
-        "id": decision_id,
+        "id": new_id(),
         "case_id": case.id,
         "made_at": command.now,
         "made_by": command.by.id,
@@ -178,7 +180,7 @@ async def _store(
         "policy_hash": office.city.policy.digest,
     }
     await tx.execute(insert(db.decisions).values(row))
-    return decision_id
+    return {"decision_id": row["id"], "decision_digest": digest(row)}
 
 
 def _why(found: Found, chosen: Candidate | None, policy: Policy) -> dict[str, str]:

@@ -14,6 +14,7 @@ from backend.dispatch.records import (
     Row,
     Suggestion,
 )
+from backend.personal import fields_of
 
 TABLES: dict[type[Row], Table] = {
     Case: db.cases,
@@ -26,11 +27,12 @@ TABLES: dict[type[Row], Table] = {
     Revisit: db.revisits,
 }
 
-# Not told by the log: when the machine looks next (a schedule), and what was said of a person (personal data).
+# Not told by the log: when the machine looks next (a schedule), and what somebody wrote (it may be about a person; the log
+# is kept for ever).
+_SCHEDULES: dict[str, frozenset[str]] = {"cases": frozenset({"search_at"}), "clocks": frozenset({"fires_at"})}
 NOT_IN_LOG: dict[str, frozenset[str]] = {
-    "cases": frozenset({"search_at"}),
-    "clocks": frozenset({"fires_at"}),
-    "handlings": frozenset({"record"}),
+    table.name: _SCHEDULES.get(table.name, frozenset()) | {field.name for field in fields_of(table)}
+    for table in TABLES.values()
 }
 
 

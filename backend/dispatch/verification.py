@@ -10,6 +10,7 @@ from backend.dispatch import find
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
 from backend.dispatch.move import Rows, move
 from backend.dispatch.records import Case, HandlingRow
+from backend.dispatch.words import words
 from backend.errors import Conflict, Invalid, NotAllowed
 from backend.office import Office
 
@@ -34,7 +35,7 @@ async def send_back(office: Office, case_id: UUID, reason: str, command: Command
             return earlier
         case, visit = await _handled(tx, office, case_id, command)
         rows = await _judged(tx, office, case, visit, "send_back", command, "sent_back", reason)
-        change = Change(kind="case.sent_back", rows=rows, facts={"reason": reason, "rework": case.rework_count + 1})
+        change = Change(kind="case.sent_back", rows=rows, facts={"rework": case.rework_count + 1}, words=words(reason))
         return await record(tx, office, command, change)
 
 

@@ -5,7 +5,7 @@ A reporter fills in what they noticed and no more, so everything may be unknown.
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 Sex = Literal["male", "female", "unknown"]
 AgeBand = Literal["infant", "child", "teen", "adult", "old", "unknown"]
@@ -29,6 +29,33 @@ class Looks(Struct, frozen=True, forbid_unknown_fields=True):
     colours: Words = ()
     belongings: Words = ()
     moving_deg: Annotated[float, Meta(ge=0, le=360)] | None = None
+
+
+COLOURS: frozenset[str] = frozenset(
+    {
+        *("black", "grey", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "beige"),
+        *("gold", "silver", "dark", "light", "mixed", "camouflage"),
+    }
+)
+BELONGINGS: frozenset[str] = frozenset(
+    {
+        *("bedding", "quilt", "bag", "bags", "cart", "cardboard", "bottles", "dog", "cat", "crutches", "stick"),
+        *("wheelchair", "stretcher", "tent", "umbrella", "bicycle", "suitcase", "instrument", "tools", "child"),
+    }
+)
+"""The words of the report form. They stand in the log for ever; any other word is somebody's own and belongs to the
+description, which is sealed and removed when its time is over."""
+
+
+def own_words(looks: Looks) -> tuple[Looks, list[str]]:
+    """Looks in the words of the form, and whatever else was written in their place."""
+    colours, belongings = _listed(looks.colours, COLOURS), _listed(looks.belongings, BELONGINGS)
+    others = [w for w in (*looks.colours, *looks.belongings) if w not in (*colours, *belongings)]
+    return structs.replace(looks, colours=colours, belongings=belongings), others
+
+
+def _listed(words: Words, listed: frozenset[str]) -> Words:
+    return tuple(word for word in words if word in listed)
 
 
 YOUNG: frozenset[AgeBand] = frozenset({"infant", "child", "teen"})

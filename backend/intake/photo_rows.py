@@ -1,22 +1,34 @@
 """Photos of a sighting: the file in the store first, then the row that names it, so that no row points to nothing.
 
-A file without a row (a crash in between) is harmless and found by `rescue doctor`.
+A file without a row (a crash in between) is swept a day later by `backend.retention`.
 """
 
 import asyncio
+import hashlib
+import secrets
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select
+from sqlalchemy import and_, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import log
+from backend.access.actor import PUBLIC
 from backend.db import photos, sightings
-from backend.errors import Invalid, NotFound
+from backend.errors import Invalid, NotFound, Unavailable
 from backend.ids import new_id
-from backend.intake.photos import PhotoStore, prepare
+from backend.intake.photo_store import PhotoStore
+from backend.intake.photos import prepare
 from backend.office import Office
+
+SALTED = b"\x00"
+"""How a stored picture begins: this, a salt, the JPEG. One of the version before begins as a JPEG does (FF)."""
+SALT_BYTES = 16
+_IS_THERE = and_(photos.c.leaving_at.is_(None), photos.c.file.is_not(None))
+"""Its time is not over; and it is not of a process of the version before, which the last step of a migration takes in."""
 
 
 class KeptPhoto(Struct, frozen=True, kw_only=True):
@@ -32,13 +44,15 @@ class KeptPhoto(Struct, frozen=True, kw_only=True):
 async def add_photo(office: Office, store: PhotoStore, receipt: str, content: bytes, *, now: datetime) -> KeptPhoto:
     """Keep a photo for the sighting of this receipt; the same picture again is the one that is there already.
 
-    Raises Invalid for what is no photo or one too many, NotFound.
+    Raises Invalid for what is no photo or one too many, NotFound, Unavailable when there is no room for it.
     """
     async with office.db.connect() as tx:
-        await _sighting_of(tx, office, receipt)  # whoever guesses codes must not make us decode pictures
+        sighting_id = await _sighting_of(tx, office, receipt)  # whoever guesses codes must not make us decode pictures
+        known = await _photos_of(tx, office, sighting_id)
     photo = await asyncio.to_thread(prepare, content, office.city.policy)
-    key = await asyncio.to_thread(store.put, photo.data)
-    small = await asyncio.to_thread(store.put, photo.thumb)
+    if (same := await asyncio.to_thread(_same, store, photo.data, known)) is not None:
+        return same
+    salt = SALTED + secrets.token_bytes(SALT_BYTES)
     kept = KeptPhoto(
         id=new_id(),
         media_type="image/jpeg",
@@ -46,15 +60,71 @@ async def add_photo(office: Office, store: PhotoStore, receipt: str, content: by
         height_px=photo.height_px,
         bytes=len(photo.data),
     )
-    async with office.db.begin() as tx:
-        sighting_id = await _sighting_of(tx, office, receipt, lock=True)
-        already = await _photos_of(tx, office, sighting_id)
-        if key in already:
-            return already[key]
-        _demand_room(office, len(already))
-        row = {**msgspec.structs.asdict(kept), "sha256": key, "thumbnail_sha256": small, "taken_in_at": now}
-        await tx.execute(insert(photos).values(city_id=office.city_id, sighting_id=sighting_id, **row))
-    return kept
+    file, small = await asyncio.to_thread(_put_both, store, salt + photo.data, salt + photo.thumb)
+    row = {"file": file, "thumbnail_file": small, "picture_digest": _digest(salt, photo.data), "taken_in_at": now}
+    try:
+        async with office.begin() as tx:
+            await _sighting_of(tx, office, receipt, lock=True)
+            already = await _photos_of(tx, office, sighting_id)
+            fresh = {key: one for key, one in already.items() if key not in known}  # sent twice at once
+            twin = await asyncio.to_thread(_same, store, photo.data, fresh)
+            if twin is None:
+                _demand_room(office, len(already))
+                await _write(tx, office, sighting_id, {**msgspec.structs.asdict(kept), **row}, now)
+    except Invalid:
+        await asyncio.to_thread(_drop, store, file, small)
+        raise
+    if twin is None:
+        return kept
+    await asyncio.to_thread(_drop, store, file, small)
+    return twin
+
+
+async def _write(tx: AsyncConnection, office: Office, sighting_id: UUID, row: dict[str, Any], now: datetime) -> None:
+    await tx.execute(insert(photos).values(city_id=office.city_id, sighting_id=sighting_id, **row))
+    where = select(sightings.c.regions).where(sightings.c.city_id == office.city_id, sightings.c.id == sighting_id)
+    entry = log.Entry(
+        kind="sighting.photo_added",
+        actor=PUBLIC,
+        occurred_at=now,
+        regions=(await tx.execute(where)).scalar_one(),
+        data={"photo_id": row["id"], "sighting_id": sighting_id, "picture_digest": row["picture_digest"]},
+    )
+    await log.append(tx, office.city_id, [entry], now=now)
+
+
+def _put_both(store: PhotoStore, data: bytes, thumb: bytes) -> tuple[str, str]:
+    """The keys of picture and thumbnail: both are kept or neither."""
+    file = store.put(data)
+    try:
+        return file, store.put(thumb)
+    except Unavailable:
+        store.delete(file)
+        raise
+
+
+def _drop(store: PhotoStore, *keys: str) -> None:
+    for key in keys:
+        store.delete(key)
+
+
+def _digest(salt: bytes, data: bytes) -> str:
+    """What the log and the row say of a picture: salted, so that who has a picture cannot find out that we have it."""
+    return hashlib.sha256(salt + data).hexdigest()
+
+
+def _same(store: PhotoStore, data: bytes, already: dict[str, KeptPhoto]) -> KeptPhoto | None:
+    """The photo of this sighting that is the very same picture, if any."""
+    for key, kept in already.items():
+        if kept.bytes == len(data) and read_photo(store, key) == data:
+            return kept
+    return None
+
+
+def read_photo(store: PhotoStore, key: str) -> bytes:
+    """The JPEG that was kept under this key. Raises NotFound, Unsealable."""
+    content = store.read(key)
+    return content[len(SALTED) + SALT_BYTES :] if content.startswith(SALTED) else content
 
 
 async def _sighting_of(tx: AsyncConnection, office: Office, receipt: str, *, lock: bool = False) -> UUID:
@@ -71,8 +141,8 @@ async def _sighting_of(tx: AsyncConnection, office: Office, receipt: str, *, loc
 async def _photos_of(tx: AsyncConnection, office: Office, sighting_id: UUID) -> dict[str, KeptPhoto]:
     """The sighting's photos by their key in the store."""
     columns = [photos.c[name] for name in KeptPhoto.__struct_fields__]
-    query = select(photos.c.sha256, *columns)
-    rows = await tx.execute(query.where(photos.c.city_id == office.city_id, photos.c.sighting_id == sighting_id))
+    mine = (photos.c.city_id == office.city_id) & (photos.c.sighting_id == sighting_id)
+    rows = await tx.execute(select(photos.c.file, *columns).where(mine, _IS_THERE))
     return {key: KeptPhoto(**dict(zip(KeptPhoto.__struct_fields__, kept, strict=True))) for key, *kept in rows}
 
 
@@ -85,13 +155,10 @@ def _demand_room(office: Office, already: int) -> None:
 
 
 async def store_key(tx: AsyncConnection, office: Office, photo_id: UUID) -> tuple[UUID, str, str]:
-    """(sighting, key in the store, media type) of a photo. Raises NotFound."""
+    """(sighting, key in the store, media type) of a photo. Raises NotFound, also when its time is over."""
     p = photos.c
-    row = (
-        await tx.execute(
-            select(p.sighting_id, p.sha256, p.media_type).where(p.city_id == office.city_id, p.id == photo_id)
-        )
-    ).first()
+    mine = (p.city_id == office.city_id) & (p.id == photo_id)
+    row = (await tx.execute(select(p.sighting_id, p.file, p.media_type).where(mine, _IS_THERE))).first()
     if row is None:
         raise NotFound("没有这张照片。", "There is no such photo.")
     return row[0], row[1], row[2]

@@ -17,7 +17,7 @@ from backend.errors import Invalid
 from backend.geo.place import Crs, LonLat, locate
 from backend.ids import new_id
 from backend.intake import duplicates
-from backend.intake.looks import Looks
+from backend.intake.looks import Looks, own_words
 from backend.intake.receipts import new_receipt
 from backend.intake.triage import Triage, WeatherNow, assess
 from backend.policy import Danger
@@ -138,13 +138,15 @@ def prepare(report: Report, city: City, by: Actor, now: datetime, *, weather: We
     located = locate(report.place.lon, report.place.lat, report.place.crs, city.area)
     occurred_at, late = _moment(report.occurred_at, now)
     warnings = [msgspec.to_builtins(w) for w in located.warnings] + late
+    looks, others = own_words(report.looks)
+    description = "\n".join([part for part in (report.description, " ".join(others)) if part])
     triage = assess(
         report.dangers,
         city.policy,
         local=occurred_at.astimezone(city.zone),
-        looks=report.looks,
+        looks=looks,
         weather=weather,
-        text=report.description,
+        text=description,
     )
     id_ = report.id or new_id()
     sighting = Sighting(
@@ -162,9 +164,9 @@ def prepare(report: Report, city: City, by: Actor, now: datetime, *, weather: We
         in_area=located.in_area,
         regions=city.regions_of(located.place),
         address=_words(report.address),
-        description=_words(report.description),
+        description=_words(description),
         people_count=report.people_count,
-        looks=msgspec.to_builtins(report.looks),
+        looks=msgspec.to_builtins(looks),
         dangers=[*triage.dangers, *triage.suggested],
         warnings=warnings,
     )

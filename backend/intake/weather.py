@@ -40,10 +40,8 @@ async def set_weather(office: Office, wanted: WeatherNow, *, by: Actor, now: dat
             f"天气状态只能是：{'、'.join(states)}。", f"The state is one of {', '.join(states)}.", field="state"
         )
     async with office.begin() as tx:
-        row = {"state": wanted.state, "feels_c": wanted.feels_c, "warned": wanted.warned}
-        await tx.execute(
-            insert(db.weather).values(city_id=office.city_id, id=new_id(), set_at=now, set_by=by.id, **row)
-        )
+        row = {"id": new_id(), "state": wanted.state, "feels_c": wanted.feels_c, "warned": wanted.warned}
+        await tx.execute(insert(db.weather).values(city_id=office.city_id, set_at=now, set_by=by.id, **row))
         entry = log.Entry(kind="weather.set", actor=by, occurred_at=now, data=row, regions=office.city.whole)
         await log.append(tx, office.city_id, [entry], now=now)
     return wanted

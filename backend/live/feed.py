@@ -127,6 +127,8 @@ class Feed:
             if pulse is not None and pulse[0] >= passed:
                 await _send(line, pulse[1])
                 passed = pulse[0]
+            if inbox.last_words is not None and not inbox.events:
+                inbox.close(inbox.last_words)
 
     async def _begin(self, line: Line, inbox: Inbox, since: int | None) -> int:
         """The picture, and all that happened until the inbox fills: returns the number up to which that is told."""

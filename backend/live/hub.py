@@ -7,6 +7,7 @@ changed accounts are events too: their sockets close here.
 
 import asyncio
 import logging
+import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from backend import log
+from backend import log, metrics
 from backend.access import sessions
 from backend.access.actor import Actor
 from backend.clock import Clock, SystemClock
@@ -35,10 +36,11 @@ PAGE = 500
 PULSE_EVERY_S = 5.0
 POSITIONS_EVERY_S = 1.0
 SESSIONS_EVERY_S = 30.0
+COME_AGAIN_S = (0.5, 5.0)
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
-Viewer = tuple[tuple[str, ...], tuple[str, ...], UUID | None]
+Viewer = tuple[tuple[str, ...], tuple[str, ...], UUID | None, tuple[str, ...] | None]
 
 
 class Told(Struct, frozen=True):
@@ -100,6 +102,24 @@ class Hub:
         await cancel(tasks)
         for inbox in self.inboxes():
             self._end(inbox, RESTARTING)
+
+    async def drain(self, within_s: float) -> None:
+        """All that is committed by now goes to every socket, which then is told to come again, each at its own moment.
+
+        Returns when all have gone, or after `within_s`; `aclose` ends the rest.
+        """
+        tasks, self._tasks = self._tasks, []  # who joins from here on is told at once
+        try:
+            async with asyncio.timeout(within_s):
+                await cancel(tasks)
+                await self._hand_out_events()
+        except Exception as trouble:  # noqa: BLE001 - then they read it elsewhere, from their own number on
+            _log.warning("sockets are closed without the last events: %r", trouble)
+        for inbox in self.inboxes():
+            inbox.finish(_come_again())
+        deadline = asyncio.get_running_loop().time() + within_s
+        while self._viewers and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - each leaves by itself
+            await asyncio.sleep(0.02)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -198,6 +218,7 @@ class Hub:
                 continue
             full = [inbox for inbox in group if inbox.follows and not inbox.put(told.event.seq, told.message)]
             for inbox in full:
+                metrics.SOCKETS_DROPPED.inc()
                 self.leave(inbox)
 
     def _obey(self, event: log.Event) -> None:
@@ -253,14 +274,14 @@ class Hub:
             inbox.put_places(places)
 
     async def _look_at_sessions(self) -> None:
-        """Sessions also end by time, and the log says nothing then."""
+        """An open socket keeps its session alive as a request does. Others end by time, and the log says nothing then."""
         while True:
             await asyncio.sleep(self._sessions_every_s)
-            ids = {inbox.actor.session_id for inbox in self.inboxes()} - {None}
+            ids = [id_ for inbox in self.inboxes() if (id_ := inbox.actor.session_id) is not None]
             if ids:
-                ended = await sessions.ended_among(
-                    self.office, [id_ for id_ in ids if id_ is not None], self._session_clock.now()
-                )
+                now = self._session_clock.now()
+                await sessions.prolong(self.office, ids, now)
+                ended = await sessions.ended_among(self.office, ids, now)
                 self._end_where(lambda actor, ended=ended: actor.session_id in ended, SIGN_IN_AGAIN)  # type: ignore[misc]
 
 
@@ -277,6 +298,11 @@ async def _for_ever(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await asyncio.sleep(POLL_S)
 
 
+def _come_again() -> Closing:
+    """A moment of its own for each, so that the next process is not asked for everything at once."""
+    return Closing(RESTARTING.code, f"{RESTARTING.reason} in {random.uniform(*COME_AGAIN_S):.1f} s")
+
+
 def _viewer(actor: Actor) -> Viewer:
     """All that decides what somebody may see."""
-    return (actor.roles, actor.regions, actor.team_id)
+    return (actor.roles, actor.regions, actor.team_id, actor.only)

@@ -53,6 +53,7 @@ class Inbox:
         self.places: Places | None = None
         self.pulse: tuple[int, str] | None = None
         self.closing: Closing | None = None
+        self.last_words: Closing | None = None
         self.follows = False  # events are kept from the moment on that the hub says so
         self.acked = 0
         self._something = asyncio.Event()
@@ -84,6 +85,11 @@ class Inbox:
             self.events.clear()
             self.places = self.pulse = None
             self._closed.set()
+
+    def finish(self, closing: Closing) -> None:
+        """As `close`, but what waits is sent first."""
+        self.last_words = closing
+        self._something.set()
 
     async def something(self) -> None:
         """Returns when there is something to send."""

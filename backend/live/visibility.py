@@ -22,8 +22,12 @@ ACTIONS = {
     "account": "account:read",
     "session": "account:read",
     "key": "key:write",
+    "look": "look:read",
+    "retention": "policy:read",
 }
 POSITIONS = "team:read"
+# Each part of the picture that a feed begins with (backend.dispatch.board.snapshot).
+SNAPSHOT = {"cases": "case:read", "offers": "offer:read", "clocks": "case:read", "teams": "team:read"}
 
 
 class Concerning(Protocol):

@@ -17,6 +17,8 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from backend import metrics
+
 ANSWER_WITHIN_S = 1.0
 LISTEN_FOR_S = 1.0
 PING_EVERY_S = 5.0
@@ -60,6 +62,8 @@ class Wire:
         if only_last:
             self._last[channel] = payload
         else:
+            if len(self._posts) == MOST_WAITING:
+                metrics.WIRE_DROPPED.inc()  # the oldest falls out of the full queue
             self._posts.append((channel, payload))
         self._something.set()
 

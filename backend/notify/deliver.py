@@ -15,10 +15,12 @@ from typing import Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from backend import metrics
 from backend.clock import Clock
 from backend.notify import outbox
 from backend.notify.senders import Message, Sender, TryLater, Undeliverable, Way
 from backend.office import Office
+from backend.stopping import Stopping
 
 AT_ONCE_PER_WAY = 32
 CLAIMED_TOGETHER = 8
@@ -80,17 +82,25 @@ async def deliver_due(office: Office, senders: Senders, now: datetime, *, limit:
     return msgspec.convert(dict(counted), Delivered)
 
 
-async def keep_delivering(office: Office, senders: Senders, clock: Clock, listen: Callable[[], Ear]) -> None:
-    """Sends what is due until cancelled. clock: the machine's. listen: `Nudge.listener`, an ear for each way."""
+async def keep_delivering(
+    office: Office, senders: Senders, clock: Clock, listen: Callable[[], Ear], stopping: Stopping | None = None
+) -> None:
+    """Sends what is due until stopping, then ends what is under way; cancelled, that is sent again by another worker.
+
+    clock: the machine's. listen: `Nudge.listener`, an ear for each way.
+    """
     async with asyncio.TaskGroup() as ways:
         for way, sender in senders.items():
-            ways.create_task(_keep_delivering(office, way, sender, clock, listen()), name=f"deliver-{way}")
+            sending = _keep_delivering(office, way, sender, clock, listen(), stopping or Stopping())
+            ways.create_task(sending, name=f"deliver-{way}")
 
 
-async def _keep_delivering(office: Office, way: Way, sender: Sender, clock: Clock, ear: Ear) -> None:
+async def _keep_delivering(
+    office: Office, way: Way, sender: Sender, clock: Clock, ear: Ear, stopping: Stopping
+) -> None:
     under_way: dict[asyncio.Task[Outcome], str] = {}
     try:
-        while True:
+        while not stopping.is_on:
             try:
                 claimed = await _claim_more(office, way, sender, clock.now(), Counter(under_way.values()))
             except Exception as trouble:  # noqa: BLE001 - the database comes back, and this has to be there then
@@ -99,20 +109,25 @@ async def _keep_delivering(office: Office, way: Way, sender: Sender, clock: Cloc
             for message in claimed.wanted:
                 task = asyncio.create_task(deliver(office, sender, message, clock.now))
                 under_way[task] = message.to
-                task.add_done_callback(lambda done: _note(done, ear))
+                task.add_done_callback(lambda done: _note(done, way, ear))
             if claimed == NOTHING:
                 await ear.wait()
             under_way = {task: to for task, to in under_way.items() if not task.done()}
+        await asyncio.gather(*under_way, return_exceptions=True)
     finally:
         for task in under_way:
             task.cancel()  # the lease runs out and the message is sent again, by this worker's successor
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _note(done: asyncio.Task[Outcome], ear: Ear) -> None:
+def _note(done: asyncio.Task[Outcome], way: Way, ear: Ear) -> None:
     ear.wake()
-    if not done.cancelled() and (error := done.exception()) is not None:
+    if done.cancelled():
+        return
+    if (error := done.exception()) is not None:
         _log.warning("a message's end was not written down, it will be sent again: %r", error)
+    else:
+        metrics.DELIVERED.labels(way, done.result()).inc()
 
 
 async def _claim_more(office: Office, way: Way, sender: Sender, now: datetime, busy: Counter[str]) -> Claimed:
@@ -161,7 +176,9 @@ async def _end(
     reason: str | None = None,
 ) -> Outcome:
     if state == "failed":
-        _log.warning("message %s by %s is given up: %s", message.id, message.way, reason)
+        _log.warning(
+            "message %s by %s is given up: %s", message.id, message.way, outbox.without_address(message, reason)
+        )
     async with office.db.begin() as tx:
         return state if await outbox.end(tx, office, message, state, now=now, reason=reason) else "lost"
 

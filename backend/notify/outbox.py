@@ -11,9 +11,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import CursorResult, and_, func, insert, not_, select, update
+from sqlalchemy import CursorResult, RowMapping, and_, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import personal
 from backend.db import cases, offers, outbox
 from backend.ids import new_id
 from backend.notify.senders import Message, Way
@@ -23,6 +24,8 @@ OnlyWhile = Literal["case_is_open"]
 CLOSED = ("assisted", "refused", "voided", "joined")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
 LONGEST_ERROR = 300
+PERSONAL_WAYS = frozenset({"sms"})
+"""What goes to somebody's own number: number and text are sealed."""
 
 
 class Waiting(Struct, frozen=True):
@@ -54,9 +57,29 @@ async def enqueue(
     if only_while is not None:
         message = {**message, "only_while": only_while}
     message_id = new_id()
-    row = {"id": message_id, "way": way, "to": to, "message": message, "case_id": case_id, "offer_id": offer_id}
-    await tx.execute(insert(outbox).values(city_id=office.city_id, created_at=now, send_at=send_at, **row))
+    row = {
+        "id": message_id,
+        "way": way,
+        **_addressed(office, way, to, message),
+        "case_id": case_id,
+        "offer_id": offer_id,
+    }
+    kept = personal.sealed(office.ring, outbox, row)
+    await tx.execute(insert(outbox).values(city_id=office.city_id, created_at=now, send_at=send_at, **kept))
     return message_id
+
+
+def _addressed(office: Office, way: Way, to: str, message: dict[str, Any]) -> dict[str, Any]:
+    """What a way to a person's own number says lies sealed; outside stands a name for the number and when it is wanted."""
+    if way not in PERSONAL_WAYS:
+        return {"to": to, "message": message}
+    outside = {name: message[name] for name in ("only_while",) if name in message}
+    return {"to": _known_as(office, way, to), "message": outside, "letter": {"to": to, "message": message}}
+
+
+def _known_as(office: Office, way: Way, to: str) -> str:
+    """The number as the outbox names it: the same for the same number, so that nobody gets all places of a way."""
+    return office.ring.index(to, "outbox.to").hex() if way in PERSONAL_WAYS else to
 
 
 async def claim(
@@ -73,7 +96,7 @@ async def claim(
     due = and_(outbox.c.city_id == office.city_id, outbox.c.way == way, outbox.c.state == "waiting")
     chosen = (
         select(outbox.c.id)
-        .where(due, outbox.c.send_at <= now, not_(outbox.c.to.in_(not_to)))
+        .where(due, outbox.c.send_at <= now, not_(outbox.c.to.in_([_known_as(office, way, to) for to in not_to])))
         .order_by(outbox.c.send_at, outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -83,9 +106,16 @@ async def claim(
         update(outbox)
         .where(outbox.c.city_id == office.city_id, outbox.c.id == chosen.c.id)
         .values(send_at=now + lease, attempts=outbox.c.attempts + 1)
-        .returning(*(outbox.c[name] for name in Message.__struct_fields__))
+        .returning(*(outbox.c[name] for name in Message.__struct_fields__), outbox.c.letter_sealed)
     )
-    return sorted((Message(**row._mapping) for row in await tx.execute(leased)), key=lambda message: message.id)
+    claimed = [_opened(office, row._mapping) for row in await tx.execute(leased)]
+    return sorted(claimed, key=lambda message: message.id)
+
+
+def _opened(office: Office, row: RowMapping) -> Message:
+    plain = personal.opened(office.ring, outbox, row)
+    letter = plain.pop("letter")
+    return Message(**(plain | letter))
 
 
 async def still_wanted(tx: AsyncConnection, office: Office, messages: Sequence[Message]) -> set[UUID]:
@@ -117,12 +147,12 @@ async def end(
     reason: str | None = None,
 ) -> bool:  # fmt: skip
     """It was sent, or never will be. False when the lease had run out and another attempt has begun."""
-    return await _record(tx, office, message, state=state, ended_at=now, last_error=_short(reason))
+    return await _record(tx, office, message, state=state, ended_at=now, last_error=without_address(message, reason))
 
 
 async def put_off(tx: AsyncConnection, office: Office, message: Message, *, until: datetime, reason: str) -> bool:
     """Not this time; again at `until`. False when the lease had run out and another attempt has begun."""
-    return await _record(tx, office, message, send_at=until, last_error=_short(reason))
+    return await _record(tx, office, message, send_at=until, last_error=without_address(message, reason))
 
 
 async def waiting(tx: AsyncConnection, office: Office) -> list[Waiting]:
@@ -140,5 +170,8 @@ async def _record(tx: AsyncConnection, office: Office, message: Message, **value
     return result.rowcount == 1
 
 
-def _short(reason: str | None) -> str | None:
+def without_address(message: Message, reason: str | None) -> str | None:
+    """What a provider said, shortened; to a person's own number only what kind of fault it was: some repeat the number."""
+    if reason is not None and message.way in PERSONAL_WAYS:
+        reason = reason.partition(":")[0] if reason.partition(":")[0].isidentifier() else "not delivered"
     return reason[:LONGEST_ERROR] if reason is not None else None

@@ -34,10 +34,11 @@ Address = IPv4Address | IPv6Address
 
 
 class Target(Struct, frozen=True):
-    """Where to, and the secret both sides know."""
+    """Where to, and the secret both sides know; while the partner's key is being rotated, the old one as well."""
 
     url: str
     secret: str
+    old_secret: str | None = None
 
 
 class WebhookSender:
@@ -67,7 +68,7 @@ class WebhookSender:
         body = msgspec.json.encode({"id": message.id, "created_at": message.created_at, **message.message})
         request = await self._request(httpx.URL(target.url), body)
         request.headers[DELIVERY] = str(message.id)
-        request.headers[SIGNATURE] = sign(target.secret, body, int(now.timestamp()))
+        request.headers[SIGNATURE] = _signatures(target, body, int(now.timestamp()))
         answer = await self._client.send(request, stream=True)  # the answer's body is not read: it may be endless
         await answer.aclose()
         _judge(answer)
@@ -101,16 +102,28 @@ class WebhookSender:
 
 def sign(secret: str, body: bytes, at: int) -> str:
     """The signature header: `t=<unix seconds>,v1=<hex>`, HMAC-SHA256 over "<t>.<body>"."""
-    mac = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={mac}"
+    return f"t={at},{_mac(secret, body, at)}"
+
+
+def _signatures(target: Target, body: bytes, at: int) -> str:
+    """The header with one `v1=` for each secret that is good now."""
+    old = "" if target.old_secret is None else f",{_mac(target.old_secret, body, at)}"
+    return sign(target.secret, body, at) + old
+
+
+def _mac(secret: str, body: bytes, at: int) -> str:
+    return "v1=" + hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 def is_genuine(secret: str, header: str, body: bytes, *, at: int, tolerance_s: int = TOLERANCE_S) -> bool:
-    """What a partner does with the header: right secret, this body, and not older or newer than the tolerance."""
-    stamp = header.partition(",")[0].removeprefix("t=")
+    """What a partner does with the header: one of its `v1=` is by this secret over this body, not older or newer than the
+    tolerance. While a key is being rotated there are two."""
+    first, *macs = header.split(",")
+    stamp = first.removeprefix("t=")
     if not (stamp.isascii() and stamp.isdigit()) or abs(at - int(stamp)) > tolerance_s:
         return False
-    return hmac.compare_digest(sign(secret, body, int(stamp)).encode(), header.encode())
+    right = _mac(secret, body, int(stamp)).encode()
+    return any(hmac.compare_digest(right, mac.encode()) for mac in macs)
 
 
 async def _addresses(url: httpx.URL) -> list[Address]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 from sqlalchemy import text
 
+from backend import metrics
 from backend.errors import Invalid
 from backend.geo.place import Crs, LonLat, locate
 from backend.office import Office
@@ -59,6 +60,7 @@ def judge(office: Office, team_id: UUID, fixes: Sequence[Fix], now: datetime) ->
                 refused.append(f"{fix.at.isoformat()} {fault.zh} {fault.en}")
                 continue
             good.append(_judged(team_id, fix, place))
+    metrics.FIXES_REFUSED.inc(len(refused))
     return good, refused
 
 

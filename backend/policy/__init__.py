@@ -4,7 +4,7 @@ Begin at `load_policy`; the attributes are in `backend.policy.sections`, the def
 """
 
 from backend.policy.load import DEFAULT_FILE, PolicyError, Problem, default_policy, load_policy, parse_policy
-from backend.policy.permissions import ACTIONS, SCOPES, Danger, Priority, Role, Scope, Season
+from backend.policy.permissions import ACTION_NAMES, ACTIONS, ROLE_NAMES, SCOPES, Danger, Priority, Role, Scope, Season
 from backend.policy.sections import (
     Circle,
     Clocks,
@@ -21,6 +21,7 @@ from backend.policy.sections import (
     Referral,
     Retention,
     Search,
+    SignIn,
     Weather,
     WorkingTime,
 )
@@ -28,7 +29,9 @@ from backend.policy.span import Span, Unit
 
 __all__ = [
     "ACTIONS",
+    "ACTION_NAMES",
     "DEFAULT_FILE",
+    "ROLE_NAMES",
     "SCOPES",
     "Circle",
     "Clocks",
@@ -52,6 +55,7 @@ __all__ = [
     "Scope",
     "Search",
     "Season",
+    "SignIn",
     "Span",
     "Unit",
     "Weather",

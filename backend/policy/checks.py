@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from backend.policy.permissions import ACTIONS, SCOPES, Danger, Role, Season
+from backend.policy.permissions import ACTIONS, NOT_FOR_PEOPLE, SCOPES, Danger, Role, Season
 from backend.policy.sections import Policy
 from backend.policy.span import Span
 from backend.policy.where import Path
@@ -74,6 +74,16 @@ def _roles(p: Policy) -> Iterator[Fault]:
                 yield Fault(
                     ("roles", role, n), f"“{permission}”缺少范围。应为 {right}。", f"'{permission}': use {right}."
                 )
+
+
+def _second_factor(p: Policy) -> Iterator[Fault]:
+    for n, role in enumerate(p.sign_in.second_factor):
+        if role in NOT_FOR_PEOPLE:
+            yield Fault(
+                ("sign_in", "second_factor", n),
+                f"“{role}”不用账号登录，不能要求动态口令。",
+                f"'{role}' does not sign in with an account and has no second factor.",
+            )
 
 
 def _told(p: Policy) -> Iterator[Fault]:
@@ -177,6 +187,10 @@ def _kept_by_law(p: Policy) -> Iterator[Fault]:
     if p.retention.positions.is_elapsed and p.retention.positions.seconds > _POSITIONS_MAX_D * 86400:
         zh, en = "队伍轨迹最多保存 90 天（≤ 90 d）。", "team tracks are kept 90 days at most (≤ 90 d)."
         yield Fault(("retention", "positions"), zh, en)
+    thinned, gone = p.retention.positions_thinned, p.retention.positions
+    if thinned.is_elapsed and gone.is_elapsed and thinned.seconds > gone.seconds:
+        zh, en = "须早于删除（≤ positions）。", "must come before they are removed (≤ positions)."
+        yield Fault(("retention", "positions_thinned"), zh, en)
 
 
 def _circle(p: Policy) -> Iterator[Fault]:
@@ -220,6 +234,7 @@ _CHECKS: Final[tuple[Callable[[Policy], Iterator[Fault]], ...]] = (
     _skills,
     _dangers_complete,
     _roles,
+    _second_factor,
     _told,
     _never_empty,
     _offers_are_seen_with_their_cases,

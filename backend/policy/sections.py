@@ -200,15 +200,27 @@ class Referral(msgspec.Struct, frozen=True):
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long data are kept after their case is closed or, for streams, after they were made (DOMAIN §4.9, §8)."""
+    """How long data are kept after their case is closed or, for streams, after they were made (DOMAIN §4.9, §8).
+
+    `backend.retention` has what each is about.
+    """
 
     positions: Span
+    positions_thinned: Span
     recordings: Span
     photos: Span
     persons: Span
     reporter_contact: Span
     decisions: Span
-    looks: Span
+    messages: Span
+    commands: Span
+    sessions: Span
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """Signing in. second_factor: the roles that must show a one-time code besides the password."""
+
+    second_factor: tuple[Role, ...]
 
 
 class Policy(msgspec.Struct, frozen=True, dict=True):
@@ -228,6 +240,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     protection: Protection
     referral: Referral
     retention: Retention
+    sign_in: SignIn
     roles: dict[Role, tuple[str, ...]]
 
     @cached_property

@@ -6,6 +6,7 @@ joins a case, writes events and commits before it answers; the reference reads t
 
 import asyncio
 import random
+import secrets
 import socket
 import statistics
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from backend import migrations
+from backend import migrations, sealing
 from backend.ids import new_id
 from ops.local import services
 from ops.local.services import Services
@@ -70,7 +71,8 @@ async def _server(found: Services, folder: Path) -> AsyncIterator[int]:
     environment = {
         "RESCUE_DATABASE_URL": found.database_url,
         "RESCUE_REDIS_URL": found.redis_url,
-        "RESCUE_SECRET_KEY": "x" * 48,
+        "RESCUE_SECRET_KEY": secrets.token_urlsafe(48),
+        "RESCUE_PERSONAL_KEYS": sealing.fresh_key("bench"),
         "RESCUE_DATA": str(folder / "files"),
         "RESCUE_CITY": "dalian",
         "RESCUE_PORT": str(port),

@@ -1,5 +1,6 @@
 """Cases at the desk: the list, one case with everything about it, and what a person decides."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,15 +12,24 @@ from msgspec import Struct
 
 from backend import log
 from backend.access.actor import Actor
-from backend.access.permissions import demand
+from backend.access.permissions import allowed, demand
 from backend.cursor import decode_cursor, encode_cursor
-from backend.dispatch import approvals, board, desk, verification
+from backend.dispatch import approvals, board, desk, verification, words
 from backend.dispatch.board import CaseFilter
-from backend.dispatch.case_file import CaseFile, ReporterContact, case_file, open_photo, read_contacts
+from backend.dispatch.case_file import (
+    CaseFile,
+    ReporterContact,
+    case_file,
+    open_photo,
+    read_contacts,
+    tells_of_people,
+)
 from backend.dispatch.change import Answer
+from backend.dispatch.looking import note_file_read
 from backend.dispatch.records import Case
 from backend.errors import NotFound
-from backend.intake.photos import PhotoStore
+from backend.intake.photo_rows import read_photo
+from backend.intake.photo_store import PhotoStore
 from backend.live.visibility import may_see
 from backend.office import Office
 from backend.web import CommandBody, Empty, WithReason, command
@@ -33,10 +43,12 @@ class CasePage(Struct, frozen=True):
 
 
 class EventPage(Struct, frozen=True):
-    """Events in the log's order; `next` is the sequence to go on after."""
+    """Events in the log's order; `next` is the sequence to go on after. words: what somebody wrote as a reason, by the id
+    of its event, for who may read it; it is not in the log itself."""
 
     events: list[log.Event]
     next: int | None
+    words: dict[str, str] = {}
 
 
 class Refuse(WithReason, frozen=True):
@@ -121,12 +133,22 @@ class Cases(Controller):
 
     @get("/{case_id:uuid}", summary="案卷详情 One case")
     async def one(
-        self, case_id: FromPath[UUID], by: NamedDependency[Actor], office: NamedDependency[Office]
+        self,
+        case_id: FromPath[UUID],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
     ) -> CaseFile:
-        """案卷、线索、派遣、时限、处置与疑似重复。 The case and everything about it, without personal data."""
+        """案卷、线索、派遣、时限、处置与疑似重复，不含报告人信息；查看人员描述会记入日志。
+
+        The case and everything about it, never who reported it; opening what was said of people is written to the log.
+        """
         case = await seen_case(office, by, case_id)
         async with office.db.connect() as tx:
-            return await case_file(tx, office, by, case)
+            file = await case_file(tx, office, by, case)
+        if tells_of_people(file):
+            await note_file_read(office, case, by=by, now=now)
+        return file
 
     @get("/{case_id:uuid}/contacts", summary="报告人联系方式 How to ring the reporters back")
     async def contacts(
@@ -144,11 +166,16 @@ class Cases(Controller):
         self, case_id: FromPath[UUID], by: NamedDependency[Actor], office: NamedDependency[Office]
     ) -> EventPage:
         """日志中与本案有关且您有权查看的每件事。 What the log says of it, as far as you may see it."""
-        await seen_case(office, by, case_id)
+        case = await seen_case(office, by, case_id)
         roles = office.city.policy.roles
         async with office.db.connect() as tx:
-            told = await log.of_case(tx, office.city_id, case_id)
-        return EventPage([event for event in told if may_see(roles, by, event)], None)
+            told = [event for event in await log.of_case(tx, office.city_id, case_id) if may_see(roles, by, event)]
+            spoken = (
+                await words.of_case(tx, office, case_id)
+                if allowed(roles, by, "sighting:read", case.as_object())
+                else {}
+            )
+        return EventPage(told, None, {str(e.id): spoken[e.id] for e in told if e.id in spoken})
 
     @get("/{case_id:uuid}/decisions", summary="为何选这支队伍 Why this team")
     async def decisions(
@@ -328,5 +355,5 @@ async def case_photo(
     """仅本案线索的照片；每次查看都记入日志。 Only photos of this case's sightings; every look is written to the log."""
     case = await seen_case(office, by, case_id)
     key, media_type = await open_photo(office, case, photo_id, by=by, now=now)
-    with photos.open(key) as file:
-        return Response(file.read(), media_type=media_type, headers={"Cache-Control": "private, no-store"})
+    picture = await asyncio.to_thread(read_photo, photos, key)
+    return Response(picture, media_type=media_type, headers={"Cache-Control": "private, no-store"})

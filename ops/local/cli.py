@@ -1,5 +1,6 @@
 """`rescue db …`: the database and Redis of this checkout, or the ones that RESCUE_DATABASE_URL names."""
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from cyclopts import App
 
 from backend import migrations
 from backend.errors import Conflict, Unavailable
+from backend.sealing import Ring
 from ops.local import postgres, services
 from ops.local.owner import Ownership
 
@@ -39,10 +41,25 @@ def down() -> None:
 
 
 @app.command
-def migrate() -> None:
-    """把数据库结构升级到当前版本。Bring the database's tables to this version."""
-    migrations.upgrade(address())
-    print(f"已是最新版本 Up to date: {migrations.head()}")
+def migrate(*, finish: bool = False) -> None:
+    """把数据库结构升级到当前版本；旧版本进程可继续服务。Bring the tables to this version, while the version before serves on.
+
+    Parameters
+    ----------
+    finish: 旧版本进程全部结束后，完成余下的步骤。Take the steps that wait until no process of the version before runs.
+    """
+    outcome = asyncio.run(migrations.migrate_async(address(), finish=finish, ring=ring()))
+    for step in outcome.done:
+        print(f"✔ {step.revision}  {step.says}")
+    if outcome.waiting is None:
+        print(f"已是最新版本 Up to date: {migrations.head()}")
+        return
+    waiting = outcome.waiting
+    print(
+        f"步骤 {waiting.revision} 要等旧版本的进程全部结束：先启动新版本，停掉所有旧进程，再运行 rescue db migrate --finish。\n"
+        f"Step {waiting.revision} ({waiting.says}) waits until every process of the version before has ended: start the new "
+        "version, stop all old processes, then run rescue db migrate --finish"
+    )
 
 
 @app.command
@@ -55,6 +72,15 @@ def shell() -> None:
             "psql was not found. Install it: apt-get install postgresql-client",
         )
     os.execv(program, ["psql", address()])  # noqa: S606
+
+
+def ring() -> Ring | None:
+    """The keys that seal personal data, where they are known; a database without such data needs none."""
+    keys = services.environment(services.folder_of_checkout(), os.environ).get("RESCUE_PERSONAL_KEYS")
+    try:
+        return Ring.parse(keys) if keys else None
+    except ValueError:
+        return None
 
 
 def address() -> str:

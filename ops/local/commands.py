@@ -1,9 +1,12 @@
 """Runs the servers' own programs, as the user that may, and turns their failures into sentences."""
 
+import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,6 +86,20 @@ def hand_over(folder: Path, prefix: tuple[str, ...]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if prefix and prefix != IN_NAMESPACE:
         os.chown(folder, *(int(part.split("=")[1]) for part in prefix[1:3]))
+
+
+def socket_folder(name: str, server: Path) -> Path:
+    """An empty folder for the socket of the server that works in `server`: short (a socket's path has 107 bytes at most),
+    and the same after a restart, so that who is connected finds it again. One that is somebody else's is not used."""
+    usual = Path(tempfile.gettempdir()) / f"{name}{hashlib.sha256(str(server).encode()).hexdigest()[:10]}"
+    try:
+        usual.mkdir(mode=0o700)
+    except FileExistsError:
+        found = usual.lstat()
+        owners = {os.geteuid(), *([server.stat().st_uid] if server.exists() else [])}
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or stat.S_IMODE(found.st_mode) != 0o700:
+            return Path(tempfile.mkdtemp(prefix=name))
+    return usual
 
 
 def server_in(folder: Path, pid_file: Path) -> int | None:

@@ -6,7 +6,6 @@ remembered process id alone: after a crash of the machine that id may belong to 
 
 import re
 import shutil
-import tempfile
 import time
 from functools import cache
 from pathlib import Path
@@ -61,7 +60,7 @@ class Cluster:
         self.stop()
         prefix = commands.unprivileged(self.data)
         self._make(prefix)
-        socket_folder = Path(tempfile.mkdtemp(prefix="rc-pg-"))
+        socket_folder = commands.socket_folder("rc-pg-", self.data)
         commands.hand_over(socket_folder, prefix)
         try:
             self._launch(prefix, socket_folder)

@@ -1,19 +1,21 @@
 """Both services of one folder together. Begin at `running`.
 
-`.local/` of a checkout holds: postgres/ (cluster and log), valkey/, secret.key, owner.lock, files/ (photos).
+`.local/` of a checkout holds: postgres/ (cluster and log), valkey/, secret.key, personal.keys, owner.lock, files/ (photos).
 """
 
 import os
 import secrets
 import shutil
 import signal
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
+from backend import sealing
 from backend.errors import Unavailable
 from ops.local.owner import Ownership
 from ops.local.postgres import Cluster
@@ -103,19 +105,32 @@ def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
             pass  # the settings will say what is missing, with all the rest
     if folder.is_dir():
         found["RESCUE_SECRET_KEY"] = found.get("RESCUE_SECRET_KEY") or secret_key(folder)
+        found["RESCUE_PERSONAL_KEYS"] = found.get("RESCUE_PERSONAL_KEYS") or personal_keys(folder)
         found["RESCUE_DATA"] = found.get("RESCUE_DATA") or str(folder / "files")
     return found
 
 
 def secret_key(folder: Path) -> str:
     """The key of this checkout, made once, readable by its owner only."""
-    path = folder / "secret.key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
+    return _made_once(folder / "secret.key", lambda: secrets.token_urlsafe(48))
+
+
+def personal_keys(folder: Path) -> str:
+    """What seals personal data in this checkout; the file may be edited to rotate (docs/privacy.md)."""
+    return _made_once(folder / "personal.keys", lambda: sealing.fresh_key("first"))
+
+
+def _made_once(path: Path, make: Callable[[], str]) -> str:
+    """What the file says; when there is none it is made, and is there whole or not at all, after a crash too."""
+    if not path.exists():
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # readable by its owner only
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was faster: its key is the one
+            os.link(draft, path)
+        Path(draft).unlink()
     return path.read_text().strip()
 
 

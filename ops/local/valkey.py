@@ -4,7 +4,6 @@ what it holds may be lost. Begin at `Valkey`."""
 import os
 import shutil
 import signal
-import tempfile
 import time
 from pathlib import Path
 
@@ -34,7 +33,7 @@ class Valkey:
             return
         self.stop()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        socket = Path(tempfile.mkdtemp(prefix="rc-vk-")) / "valkey.sock"
+        socket = commands.socket_folder("rc-vk-", self.folder) / "valkey.sock"
         self._socket_file.write_text(str(socket))
         try:
             self._launch(socket)

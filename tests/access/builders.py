@@ -1,7 +1,8 @@
 """A small city and people in it, with defaults."""
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,11 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import log
-from backend.access import accounts, passwords
+from backend.access import accounts, passwords, signing_in
 from backend.access.accounts import Account, NewAccount
 from backend.access.actor import SYSTEM, Actor
+from backend.access.sessions import LIFETIME, Session
+from backend.access.signing_in import Claim
 from backend.city import City
 from backend.clock import CHINA
 from backend.db import sessions, teams
@@ -22,7 +25,8 @@ from backend.geo.place import ServiceArea
 from backend.geo.regions import Level, Region, RegionIndex
 from backend.ids import new_id
 from backend.office import Office
-from backend.policy import default_policy
+from backend.policy import parse_policy
+from tests.keys import RING
 
 NOW = datetime(2016, 9, 19, 6, 0, tzinfo=CHINA)
 CITY, ZHONGSHAN, XIGANG = "210200", "210202", "210203"
@@ -30,8 +34,8 @@ PASSWORD = "correct horse 电池"
 WHOLE = shapely.box(121.5, 38.8, 121.8, 39.0)
 
 
-def a_city() -> City:
-    """Dalian as a box of two districts, without roads."""
+def a_city(*second_factor: str) -> City:
+    """Dalian as a box of two districts, without roads. second_factor: the roles that need one."""
     regions = RegionIndex(
         [
             Region(CITY, "大连市", Level.CITY, None, WHOLE),
@@ -47,13 +51,13 @@ def a_city() -> City:
         area=ServiceArea(WHOLE),
         regions=regions,
         roads=None,
-        policy=default_policy(),
+        policy=parse_policy(f"[sign_in]\nsecond_factor = {json.dumps(second_factor)}"),
     )
 
 
 def an_office(db: AsyncEngine, nudge: Callable[[], None] | None = None) -> Office:
     """The small city's running system."""
-    return Office(a_city(), db, nudge) if nudge else Office(a_city(), db)
+    return Office(a_city(), db, nudge, ring=RING) if nudge else Office(a_city(), db, ring=RING)
 
 
 def an_actor(*roles: str, regions: tuple[str, ...] = (CITY,), team_id: UUID | None = None) -> Actor:
@@ -86,6 +90,15 @@ async def add_account(
         login=login, name="王某", password=password, roles=list(roles), regions=list(regions), team_id=team_id
     )
     return await accounts.create(office, new, by=SYSTEM, now=NOW)
+
+
+async def sign_in(
+    office: Office, login: str, password: str, device: str | None, now: datetime, *, lifetime: timedelta = LIFETIME
+) -> tuple[str, Session, Actor]:
+    """Token, session and actor of a sign-in by password alone."""
+    claim = Claim(login=login, password=password, device=device)
+    done = await signing_in.sign_in(office, claim, now, lifetime=lifetime)
+    return done.token, done.session, done.me
 
 
 async def add_session(office: Office, account: Account, *, expires_at: datetime) -> Actor:

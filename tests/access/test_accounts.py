@@ -23,6 +23,7 @@ from tests.access.builders import (
     an_office,
     cheapen_passwords,
     events_of,
+    sign_in,
 )
 
 
@@ -34,7 +35,7 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_new_account_can_sign_in_and_the_log_names_login_and_roles_only(db: AsyncEngine) -> None:
     office = an_office(db)
     account = await add_account(office, " Wang ", roles=("checker", "dispatcher"))
-    _, _, actor = await sessions.sign_in(office, "WANG", PASSWORD, "console", NOW)
+    _, _, actor = await sign_in(office, "WANG", PASSWORD, "console", NOW)
     assert actor.id == str(account.id)
     assert actor.roles == ("checker", "dispatcher")
     [event] = await events_of(office)
@@ -108,7 +109,7 @@ async def test_a_change_is_told_and_takes_effect_at_the_next_request(db: AsyncEn
     office = an_office(db)
     team_id = await add_team(office)
     account = await add_account(office)
-    token, _, _ = await sessions.sign_in(office, "wang", PASSWORD, None, NOW)
+    token, _, _ = await sign_in(office, "wang", PASSWORD, None, NOW)
     assert (await sessions.resolve(office, token, NOW)).roles == ("dispatcher",)
     wanted = AccountChange(roles=["officer"], regions=[XIGANG], team_id=team_id, name="王五")
     await accounts.change(office, account.id, wanted, by=ADMIN, now=NOW)
@@ -126,13 +127,13 @@ async def test_a_change_is_told_and_takes_effect_at_the_next_request(db: AsyncEn
 async def test_a_deactivated_account_is_out_at_once(db: AsyncEngine) -> None:
     office = an_office(db)
     account = await add_account(office)
-    token, session, _ = await sessions.sign_in(office, "wang", PASSWORD, None, NOW)
+    token, session, _ = await sign_in(office, "wang", PASSWORD, None, NOW)
     await sessions.resolve(office, token, NOW)
     await accounts.change(office, account.id, AccountChange(active=False), by=ADMIN, now=NOW)
     with pytest.raises(NotSignedIn):
         await sessions.resolve(office, token, NOW)
     with pytest.raises(NotSignedIn):
-        await sessions.sign_in(office, "wang", PASSWORD, None, NOW)
+        await sign_in(office, "wang", PASSWORD, None, NOW)
     changed, revoked = (await events_of(office))[1:]
     assert (changed.kind, changed.data["active"]) == ("account.changed", False)
     assert (revoked.kind, revoked.data["session_id"]) == ("session.revoked", str(session.id))
@@ -151,13 +152,13 @@ async def test_nobody_locks_the_door_behind_themselves(db: AsyncEngine) -> None:
 async def test_a_new_password_ends_the_other_sessions(db: AsyncEngine) -> None:
     office = an_office(db)
     account = await add_account(office)
-    other, _, _ = await sessions.sign_in(office, "wang", PASSWORD, "lost phone", NOW)
-    mine, _, me = await sessions.sign_in(office, "wang", PASSWORD, "console", NOW)
+    other, _, _ = await sign_in(office, "wang", PASSWORD, "lost phone", NOW)
+    mine, _, me = await sign_in(office, "wang", PASSWORD, "console", NOW)
     with pytest.raises(Invalid):
         await accounts.set_password(office, account.id, "another sentence", by=me, now=NOW, current="wrong")
     await accounts.set_password(office, account.id, "another sentence", by=me, now=NOW, current=PASSWORD)
     assert (await sessions.resolve(office, mine, NOW)).id == me.id
-    for attempt in (sessions.resolve(office, other, NOW), sessions.sign_in(office, "wang", PASSWORD, None, NOW)):
+    for attempt in (sessions.resolve(office, other, NOW), sign_in(office, "wang", PASSWORD, None, NOW)):
         with pytest.raises(NotSignedIn):
             await attempt
     await accounts.set_password(office, account.id, "given by the admin", by=ADMIN, now=NOW)

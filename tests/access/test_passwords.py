@@ -62,3 +62,28 @@ async def test_hashing_leaves_the_loop_to_others() -> None:
     await asyncio.gather(*(passwords.hash_password("correct horse") for _ in range(4)))
     counting.cancel()
     assert turns > 10
+
+
+@pytest.mark.parametrize("password", ["password123", "1qaz2wsx3edc", "iloveyou1234", "aaaaaaaaaaaa", "13912345678"])
+async def test_a_leaked_password_is_refused_with_a_hint(password: str) -> None:
+    with pytest.raises(Invalid, match=r"泄露密码表.*leaked") as refused:
+        await passwords.hash_password(password)
+    assert (refused.value.code, refused.value.extra["field"]) == ("password_known", "password")
+    assert "sentence" in str(refused.value.extra["hint"])
+
+
+@pytest.mark.parametrize(
+    "password", ["zhangsan-2024", "Zhang-San!24", "大连大连大连大连大连", "Rescue-Circle", "救助圈救助圈救助圈xx"]
+)
+async def test_a_password_that_is_little_more_than_a_name_is_refused(password: str) -> None:
+    names = ["zhangsan", "zhang", "san", "大连", "救助圈", "rescue", "circle"]
+    with pytest.raises(Invalid, match=r"登录名.*login") as refused:
+        await passwords.hash_password(password, names=names)
+    assert refused.value.code == "password_is_a_name"
+    await passwords.hash_password("zhangsan rides to 大连 every winter", names=names)
+
+
+async def test_a_long_password_is_looked_at_too() -> None:
+    await passwords.hash_password("梧桐树下的第三盏路灯 " * 12)
+    with pytest.raises(Invalid):
+        await passwords.hash_password("a" * 200)

@@ -27,6 +27,7 @@ from backend.patrol import duty
 from backend.patrol.teams import list_teams, new_team, put_teams
 from backend.settings import Settings
 from backend.worker import Worker
+from tests.keys import RING
 
 CITY, ZHONGSHAN, XIGANG = "210200", "210202", "210203"
 # Two places in two districts, on the roads of the shipped graph.
@@ -42,6 +43,7 @@ def settings_of(database_url: str, redis_url: str, data_folder: Path, clock: Man
         "database_url": database_url,
         "redis_url": redis_url,
         "secret_key": SECRET,
+        "ring": RING,
         "city_folder": Path("cities/dalian"),
         "data_folder": data_folder,
         "host": "127.0.0.1",
@@ -181,12 +183,18 @@ class Api:
         return Person(self, {"Authorization": f"Bearer {told['token']}"}, actor)
 
     async def partner(
-        self, name: str = "city-12345", *, regions: tuple[str, ...] = (CITY,), webhook_url: str | None = None
+        self,
+        name: str = "city-12345",
+        *,
+        regions: tuple[str, ...] = (CITY,),
+        webhook_url: str | None = None,
+        only: tuple[str, ...] | None = None,
     ) -> Person:
-        """A partner system with a key."""
-        new = NewKey(partner=name, regions=list(regions), webhook_url=webhook_url)
+        """A partner system with a key; only: the actions the key is limited to."""
+        actions = None if only is None else list(only)
+        new = NewKey(partner=name, regions=list(regions), webhook_url=webhook_url, actions=actions)
         made = await keys.create(self.office, new, secret_key=SECRET, by=SYSTEM, now=_real.now())
-        me = Actor(id=f"partner:{name}", name=name, kind="partner", roles=("partner",), regions=regions)
+        me = Actor(id=f"partner:{name}", name=name, kind="partner", roles=("partner",), regions=regions, only=only)
         return Person(self, {"Authorization": f"Bearer {made.plain}"}, me)
 
     async def teams(self, *places: tuple[float, float], on_duty: bool = True) -> list[UUID]:

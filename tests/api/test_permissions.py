@@ -5,56 +5,37 @@ from the city's policy. A new route without a line here fails.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
+from backend.access import sessions
 from backend.dispatch import approvals, desk, offers, verification
 from backend.dispatch import field as on_the_spot
-from backend.dispatch.case_file import CALLERS
 from backend.errors import Conflict
 from backend.policy import Policy
 from tests.api.builders import (
-    CITY,
-    IN_XIGANG,
     IN_ZHONGSHAN,
-    XIGANG,
     ZHONGSHAN,
     Api,
     Person,
     a_handling,
-    a_photo,
     a_report,
     problem_of,
 )
+from tests.api.two_of_everything import WHY, Thing, World, build_world
 from tests.conftest import START
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("unlimited")]
-
-NOBODY = ("public", "partner", "system")
-NEAR_BY = {ZHONGSHAN: IN_ZHONGSHAN, XIGANG: IN_XIGANG}
-
-
-@dataclass(frozen=True)
-class Thing:
-    """What is asked about. teams: those it was given to; asked: those it is held out to, who may only read it."""
-
-    name: str
-    ids: dict[str, str]
-    regions: tuple[str, ...] = ()
-    teams: tuple[UUID, ...] = ()
-    asked: tuple[UUID, ...] = ()
-    owner: str | None = None
-    body: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Rule:
     """What a route asks for, in this order. about: the kind of thing in its address. hidden: no difference between what
-    is not there and what is not allowed. own: one's own is always allowed. only: roles that it is for at all."""
+    is not there and what is not allowed. own: one's own is always allowed."""
 
     actions: tuple[str, ...] = ()
     about: str = "nothing"
@@ -62,7 +43,6 @@ class Rule:
     reads: bool = False
     hidden: bool = False
     own: bool = False
-    only: frozenset[str] | None = None
 
 
 def _case(*actions: str, body: Any = None, **more: Any) -> Rule:
@@ -73,7 +53,6 @@ def _reads(*actions: str, **more: Any) -> Rule:
     return Rule(actions, "case", reads=True, **more)
 
 
-WHY = {"reason": "说明"}
 OPEN = Rule()
 ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/reports"): Rule(body=lambda _: a_report(channel="fax")),
@@ -87,6 +66,9 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/health"): OPEN,
     ("GET", "/metrics"): OPEN,
     ("GET", "/api/sessions"): Rule(about="signed_in"),
+    ("DELETE", "/api/sessions"): Rule(about="signed_in"),
+    ("POST", "/api/second-factor"): Rule(about="signed_in", body=lambda _: {"password": "not the right one"}),
+    ("POST", "/api/second-factor/confirm"): Rule(about="signed_in", body=lambda _: {"code": "000000"}),
     ("DELETE", "/api/sessions/{session_id}"): Rule(("account:write",), "session", hidden=True, own=True),
     ("POST", "/api/feed/tickets"): Rule(("feed:open",)),
     # the officer's own team
@@ -107,7 +89,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/cases/{case_id}"): _reads("case:read"),
     ("GET", "/api/cases/{case_id}/events"): _reads("case:read"),
     ("GET", "/api/cases/{case_id}/decisions"): _reads("case:read", "decision:read"),
-    ("GET", "/api/cases/{case_id}/contacts"): _reads("case:read", "sighting:read", only=CALLERS),
+    ("GET", "/api/cases/{case_id}/contacts"): _reads("case:read", "contact:read"),
     ("GET", "/api/cases/{case_id}/photos/{photo_id}"): _reads("case:read", "sighting:read"),
     ("POST", "/api/cases/{case_id}/accept"): _case("case:accept", body={}),
     ("POST", "/api/cases/{case_id}/refuse"): _case("case:refuse", body={"reason": "prank"}),
@@ -123,6 +105,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/cases/{case_id}/send-back"): _case("case:verify", body=WHY),
     ("POST", "/api/cases/{case_id}/ask"): _case("case:ask", body={**WHY, "action": "suspend"}),
     ("POST", "/api/cases/{case_id}/resume"): _case("case:approve", body=WHY),
+    ("POST", "/api/calls/search"): Rule(("contact:read",), body=lambda _: {"phone": "13800000000"}),
+    ("GET", "/api/looks"): Rule(("look:read",)),
     ("GET", "/api/approvals"): Rule(("case:approve",)),
     ("POST", "/api/approvals/{approval_id}/grant"): Rule(("case:approve",), "approval", lambda _: {}),
     ("POST", "/api/approvals/{approval_id}/refuse"): Rule(("case:approve",), "approval", lambda _: {}),
@@ -140,14 +124,28 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/accounts"): Rule(("account:write",), body=lambda _: _new_account()),
     ("GET", "/api/accounts/{account_id}"): Rule(("account:read",), "account", own=True),
     ("PATCH", "/api/accounts/{account_id}"): Rule(("account:write",), "account", lambda _: {}),
+    ("POST", "/api/accounts/{account_id}/password"): Rule(
+        ("account:write",), "account", lambda _: {"password": "shorter"}, own=True
+    ),
+    ("POST", "/api/accounts/{account_id}/unlock"): Rule(("account:write",), "account"),
+    ("DELETE", "/api/accounts/{account_id}/second-factor"): Rule(("account:write",), "stranger"),
+    ("DELETE", "/api/accounts/{account_id}/sessions"): Rule(("account:write",), "stranger", hidden=True),
     ("GET", "/api/accounts/{account_id}/sessions"): Rule(("account:read",), "account", hidden=True, own=True),
     ("GET", "/api/keys"): Rule(("key:write",)),
     ("POST", "/api/keys"): Rule(("key:write",), body=lambda _: {"partner": "city-110"}),
     ("DELETE", "/api/keys/{key_id}"): Rule(("key:write",), "key"),
+    ("POST", "/api/keys/{key_id}/rotate"): Rule(("key:write",), "key", lambda _: {}),
     ("POST", "/api/keys/{key_id}/webhook"): Rule(("key:write",), "key", lambda _: {"url": None}),
     # last: it ends the session that asks
     ("DELETE", "/api/sessions/current"): OPEN,
 }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(shared: Api) -> AsyncIterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backend.web.Limiter.demand", lambda *_: None)
+        yield await build_world(shared)
 
 
 _logins = iter(range(10_000))
@@ -168,9 +166,9 @@ def expected(policy: Policy, rule: Rule, who: Person, thing: Thing | None) -> in
     if rule.own and thing is not None and thing.owner == who.me.id:
         return 200
     for action in rule.actions:
-        roles = [role for role in who.me.roles if rule.only is None or role in rule.only or action == "case:read"]
-        lines = [line.partition("@") for role in roles for line in policy.roles.get(role, ())]  # type: ignore[call-overload]
-        scopes = {scope for held, _, scope in lines if held == action}
+        lines = [line.partition("@") for role in who.me.roles for line in policy.roles.get(role, ())]  # type: ignore[call-overload]
+        limited = who.me.only is not None and action not in who.me.only
+        scopes = {scope for held, _, scope in lines if held == action and not limited}
         if not scopes:
             return 404 if rule.hidden else nobody
         if thing is not None and not any(_inside(scope, who, thing, rule) for scope in scopes):
@@ -187,141 +185,6 @@ def _inside(scope: str, who: Person, thing: Thing, rule: Rule) -> bool:
         or (scope == "team" and who.me.team_id in teams)
         or (scope == "own" and thing.owner == who.me.id and (rule.reads or rule.about == "my_team"))
     )
-
-
-@dataclass
-class World:
-    """Everybody, and two of everything: in Zhongshan, which is everybody's region here, and in Xigang."""
-
-    api: Api
-    people: dict[str, Person]
-    things: dict[str, list[Thing]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(shared: Api) -> AsyncIterator[World]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("backend.web.Limiter.demand", lambda *_: None)
-        yield await _built(shared)
-
-
-async def _built(api: Api) -> World:
-    east = [(IN_ZHONGSHAN[0], IN_ZHONGSHAN[1] + n * 0.0002) for n in range(2)]
-    west = [(IN_XIGANG[0], IN_XIGANG[1] + n * 0.0002) for n in range(2)]
-    teams = await api.teams(*east, *west)
-    boss = await api.person("dispatcher")
-    people = await _people(api, {"officer": teams[0], "officer asked": teams[1]})
-    cases = [
-        await _taken(api, boss, "in my region, with my team", ZHONGSHAN, teams[0]),
-        await _taken(api, boss, "elsewhere, with another team", XIGANG, teams[2]),
-    ]
-    reporters = ("public", "partner", "grid_worker", "station_staff", "driver")
-    cases += [await _reported_by(api, people[name], into=cases[1]) for name in reporters]
-    asked = await _asked(api, cases, teams)
-    things = {
-        "case": [*cases, *asked],
-        "offer": [thing for thing in asked if "offer_id" in thing.ids],
-        "approval": [await _approval(boss, case) for case in cases[:2]],
-        "team": [
-            Thing("my team", {"team_id": str(teams[0])}, (ZHONGSHAN, CITY), (teams[0],)),
-            Thing("another team", {"team_id": str(teams[2])}, (XIGANG, CITY), (teams[2],)),
-        ],
-        **await _accounts(api, people),
-        "city": [Thing("the city", {}, (CITY,))],
-        "receipt": [Thing("a receipt", {"receipt": "2222-2222-2222"})],
-        "key": [Thing("a key", {"key_id": (await _a_key(api))})],
-    }
-    return World(api, people, things)
-
-
-async def _people(api: Api, teams: dict[str, UUID]) -> dict[str, Person]:
-    roles: list[str] = [role for role in api.office.city.policy.roles if role not in (*NOBODY, "officer")]
-    people = {role: await api.person(role, regions=(ZHONGSHAN,)) for role in roles}
-    people |= {n: await api.person("officer", regions=(ZHONGSHAN,), team_id=t) for n, t in teams.items()}
-    return {"public": api.public, "partner": await api.partner(regions=(ZHONGSHAN,)), **people}
-
-
-async def _filed(api: Api, who: Person, name: str, place: tuple[float, float], channel: str = "web") -> Thing:
-    receipt = await who.did("/api/reports", a_report(place, channel=channel, description=name * 9))
-    files = {"photo": ("a.jpg", a_photo(), "image/jpeg")}
-    photo = (await api.http.post(f"/api/reports/{receipt['receipt']}/photos", files=files)).json()
-    region = next(code for code, near in NEAR_BY.items() if abs(near[0] - place[0]) < 0.02)
-    ids = {"case_id": receipt["case_id"], "photo_id": photo["id"]}
-    return Thing(name, ids, (region, CITY), owner=who.me.id, body={"sighting": receipt["sighting_id"]})
-
-
-_spread = iter(range(1, 1000))
-
-
-def _apart(region: str) -> tuple[float, float]:
-    """A place of its own in a district, so that no two reports are taken for one."""
-    n = next(_spread)
-    lon, lat = NEAR_BY[region]
-    return lon + 0.0015 * (n % 6), lat - 0.0012 * (n // 6)
-
-
-async def _taken(api: Api, boss: Person, name: str, region: str, team: UUID) -> Thing:
-    thing = await _filed(api, api.public, name, _apart(region))
-    other = await _filed(api, api.public, f"beside {name}", _apart(region))
-    await boss.did(f"/api/cases/{thing.ids['case_id']}/assign", {**WHY, "team_id": str(team)})
-    return _also(thing, into=other.ids["case_id"], team=team, teams=(team,))
-
-
-async def _reported_by(api: Api, who: Person, *, into: Thing) -> Thing:
-    channel = {"partner": "partner", "grid_worker": "grid", "station_staff": "patrol", "driver": "taxi"}
-    thing = await _filed(
-        api, who, f"elsewhere, by {who.me.roles[0]}", _apart(XIGANG), channel.get(who.me.roles[0], "web")
-    )
-    return _also(thing, into=into.ids["case_id"])
-
-
-def _also(thing: Thing, *, into: str, team: UUID | None = None, teams: tuple[UUID, ...] = ()) -> Thing:
-    body = {**thing.body, "into": into, "team": str(team or UUID(int=7))}
-    return Thing(thing.name, thing.ids, thing.regions, teams, thing.asked, thing.owner, body)
-
-
-async def _asked(api: Api, cases: list[Thing], teams: list[UUID]) -> list[Thing]:
-    """What the worker holds out to the teams that are still free."""
-    await api.work()
-    boss = await api.person("dispatcher")
-    board = (await boss.saw("/api/board"))["board"]
-    known = {thing.ids["case_id"]: thing for thing in cases}
-    held_out = [offer for offer in board["offers"] if offer["case_id"] not in known]
-    assert {UUID(offer["team_id"]) for offer in held_out} <= {teams[1], teams[3]}
-    assert held_out, "somebody has to be asked"
-    return [await _held_out(boss, offer, cases) for offer in held_out]
-
-
-async def _held_out(boss: Person, offer: dict[str, Any], cases: list[Thing]) -> Thing:
-    file = await boss.saw(f"/api/cases/{offer['case_id']}")
-    region = file["case"]["regions"][0]
-    ids = {"offer_id": offer["id"], "case_id": offer["case_id"], "photo_id": file["photos"][0]["id"]}
-    beside = next(case for case in cases if case.regions[0] == region)
-    body = {"into": beside.ids["case_id"], "team": str(UUID(int=7)), "sighting": file["sightings"][0]["id"]}
-    return Thing("held out", ids, tuple(file["case"]["regions"]), asked=(UUID(offer["team_id"]),), body=body)
-
-
-async def _approval(boss: Person, case: Thing) -> Thing:
-    answer = await boss.did(f"/api/cases/{case.ids['case_id']}/ask", {**WHY, "action": "void"})
-    return Thing(case.name, {"approval_id": answer["approval_id"]}, case.regions, case.teams)
-
-
-async def _accounts(api: Api, people: dict[str, Person]) -> dict[str, list[Thing]]:
-    found: dict[str, list[Thing]] = {"account": [], "session": []}
-    others = {region: await api.person("checker", regions=(region,)) for region in (ZHONGSHAN, XIGANG)}
-    for name, person in {**others, "my own": people["grid_worker"]}.items():
-        regions = tuple(person.me.regions)
-        found["account"].append(Thing(name, {"account_id": person.me.id}, regions, owner=person.me.id))
-    for region, person in others.items():
-        session = {"session_id": str(person.me.session_id)}
-        found["session"].append(Thing(region, session, (region,), owner=person.me.id))
-    return found
-
-
-async def _a_key(api: Api) -> str:
-    await api.partner("city-12319")
-    admin = await api.person("admin")
-    return str((await admin.saw("/api/keys"))[0]["id"])
 
 
 def _never_write(*_: object, **__: object) -> None:
@@ -387,6 +250,24 @@ def _is_allowed(answer: Any, rule: Rule) -> bool:
     if rule.about == "receipt":
         return answer.status_code not in (401, 403, 500)
     return answer.status_code not in (401, 403, 404, 500, 503)
+
+
+async def test_who_has_to_set_up_a_second_factor_first_can_do_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever asks for a permission refuses, and says why."""
+    who = await world.api.person("dispatcher", "shift_leader", "admin", regions=(ZHONGSHAN,))
+    monkeypatch.setattr(sessions, "needs_second_factor", lambda *_: True)
+    sessions.forget(account_id=UUID(who.me.id))
+    assert (await who.saw("/api/sessions/me"))["only"] == []
+    for (method, path), rule in ROUTES.items():
+        if rule.actions and rule.about != "my_team":
+            thing = world.things.get(rule.about, [Thing("", {})])[0]
+            answer = await who.send(method, path.format(**thing.ids), rule.body(thing) if rule.body else None)
+            assert problem_of(answer)["status"] in ((404,) if rule.hidden else (403, 404)), path
+            if rule.about in ("nothing", "case") and not path.startswith("/api/cases/{"):
+                assert problem_of(answer)["code"] == "second_factor_needed", path
+    assert problem_of(await who.post("/api/second-factor", {"password": "wrong"}))["code"] == "wrong_password"
 
 
 @pytest.mark.parametrize("role", ["dispatcher", "officer", "grid_worker", "partner", "civil_affairs", "station_staff"])

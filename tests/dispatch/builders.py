@@ -17,11 +17,11 @@ from sqlalchemy import Table, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import db as tables
-from backend import log
+from backend import log, personal
 from backend.access.actor import PUBLIC, SYSTEM, Actor
 from backend.city import City
 from backend.clock import ManualClock
-from backend.dispatch import approvals, asking, desk, escalation, find, offers, replay, verification
+from backend.dispatch import approvals, asking, desk, escalation, find, offers, proof, verification
 from backend.dispatch import field as spot
 from backend.dispatch.change import Answer, Command
 from backend.dispatch.field import Arrival
@@ -37,6 +37,7 @@ from backend.patrol.records import Team
 from backend.patrol.teams import new_team, put_teams
 from backend.policy import ACTIONS, Policy, default_policy
 from backend.worker import Worker
+from tests.keys import RING
 
 CITY, EAST, WEST = "210200", "210202", "210203"
 WHOLE = shapely.box(121.3, 38.8, 122.3, 39.2)
@@ -218,10 +219,10 @@ class Town:
         return [event.kind for event in await self.events(case_id)]
 
     async def rows(self, table: Table, **where: Any) -> list[dict[str, Any]]:
-        """All rows of a table that have these values."""
+        """All rows of a table that have these values, what is sealed opened."""
         async with self.office.db.connect() as tx:
             found = await tx.execute(select(table).where(*(table.c[name] == value for name, value in where.items())))
-            return [row._asdict() for row in found]
+            return [personal.opened(self.office.ring, table, row._mapping) for row in found]
 
     async def notices(self, kind: str | None = None) -> list[dict[str, Any]]:
         """What waits in the outbox, oldest first: `to`, `way`, and the message's own members."""
@@ -236,7 +237,7 @@ class Town:
     async def is_sound(self) -> None:
         """The log tells the tables, and nobody has touched it."""
         async with self.office.db.connect() as tx:
-            assert await replay.differences(tx, self.office) == []
+            assert await proof.contradictions(tx, self.office) == []
             assert await log.broken_link(tx, self.office.city_id) is None
 
     async def run(self, sql: str, **values: Any) -> None:
@@ -388,7 +389,7 @@ async def town(
     db: AsyncEngine, clock: ManualClock, teams: Sequence[Team] | int = 3, policy: Policy | None = None
 ) -> Town:
     """A town whose teams are on duty, numbered by how near they are to the spot."""
-    made = Town(Office(city(policy), db), clock)
+    made = Town(Office(city(policy), db, ring=RING), clock)
     for one in [team(n) for n in range(teams)] if isinstance(teams, int) else teams:
         await made.add_team(one)
     return made

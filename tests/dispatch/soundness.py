@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import log
-from backend.dispatch import replay
+from backend.dispatch import proof
 from backend.office import Office
 
 # What must never be → a query that finds it.
@@ -67,7 +67,7 @@ NEVER: dict[str, str] = {
 async def faults(tx: AsyncConnection, office: Office) -> list[str]:
     """Everything that is not as it must be, in words; [] when all is sound."""
     found = [f"there is {what}" for what, query in NEVER.items() if (await tx.execute(text(query))).first() is not None]
-    found += await replay.differences(tx, office)
+    found += await proof.contradictions(tx, office)
     if (broken := await log.broken_link(tx, office.city_id)) is not None:
         found.append(f"the log is broken at {broken}")
     return found

@@ -4,6 +4,8 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend import log
 from backend.access import accounts, sessions, tickets
 from backend.access.accounts import AccountChange
+from backend.access.actor import Actor
 from backend.clock import ManualClock
 from backend.live.feed import Feed
 from backend.live.hub import Hub
@@ -213,6 +216,26 @@ async def test_a_session_that_ends_by_time_closes_its_socket(office: Office, nud
             clock.advance(hours=1)
             await socket.until(lambda s: s.closed is not None)
     assert socket.closed == (4401, "sign in again")
+
+
+async def test_an_open_socket_keeps_its_session_alive(office: Office, nudge: Nudge, clock: ManualClock) -> None:
+    actor = await add_session(office, await add_account(office), expires_at=NOW + 12 * HOUR)
+    async with Hub(office, nudge, clock, session_clock=clock, sessions_every_s=0.05) as hub, following(Feed(hub, counted), office, actor) as socket:
+        await socket.got("events")
+        for hours in (11, 22, 33):
+            clock.advance(hours=11)
+            await _prolonged(office, actor, NOW + (hours + 12) * HOUR)
+        assert socket.closed is None
+
+
+async def _prolonged(office: Office, actor: Actor, until: datetime) -> None:
+    async with asyncio.timeout(10):
+        while [s.expires_at for s in await _sessions_of(office, actor)] != [until]:  # noqa: ASYNC110 - the hub tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def _sessions_of(office: Office, actor: Actor) -> list[sessions.Session]:
+    return await sessions.list_sessions(office, UUID(actor.id), by=actor, now=NOW)
 
 
 async def test_a_ticket_used_twice_opens_nothing(office: Office, feed: Feed) -> None:

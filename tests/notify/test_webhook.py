@@ -172,3 +172,24 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, names: Callable[[], list[str]]) ->
         return [ip_address(name) for name in names()]
 
     monkeypatch.setattr(webhook, "_addresses", addresses)
+
+
+async def test_while_a_key_rotates_either_secret_proves_it_genuine() -> None:
+    async def find(_: str) -> Target | None:
+        return Target(f"http://127.0.0.1:{partner.port}/", "new", "old")
+
+    async with a_partner() as partner:
+        sender = WebhookSender(find, allowed_networks=LOOPBACK, timeout_s=2)
+        await sender.send(a_message(), NOW)
+        await sender.aclose()
+    head, _, body = partner.requests[0].partition(b"\r\n\r\n")
+    [header] = [
+        line.partition(": ")[2] for line in head.decode().split("\r\n") if line.lower().startswith("rescue-sig")
+    ]
+    at = int(NOW.timestamp())
+    assert header.count("v1=") == 2
+    assert is_genuine("new", header, body, at=at)
+    assert is_genuine("old", header, body, at=at)
+    assert not is_genuine("older", header, body, at=at)
+    assert not is_genuine("old", header, body + b" ", at=at)
+    assert not is_genuine("old", header.partition(",")[0], body, at=at)

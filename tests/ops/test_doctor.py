@@ -13,8 +13,9 @@ from backend import migrations
 from ops import check_machine, check_services, doctor
 from ops.findings import Finding, Patient
 from ops.local.services import Services
+from tests.keys import KEYS
 
-SECRET = "k" * 32
+SECRET = "fN3vQ8xT2mL7cR5wZ1kB9hY4pD6sJ0aG"
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def healthy(database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]
         "RESCUE_DATABASE_URL": database_url,
         "RESCUE_REDIS_URL": redis_url,
         "RESCUE_SECRET_KEY": SECRET,
+        "RESCUE_PERSONAL_KEYS": KEYS,
         "RESCUE_DATA": str(tmp_path / "files"),
         "RESCUE_PORT": str(port),
     }
@@ -58,7 +60,7 @@ def test_a_healthy_machine_has_no_faults(healthy: dict[str, str], embedded: Path
 
 
 def test_nothing_named_and_nothing_running(embedded: Path) -> None:
-    findings = doctor.examine({"RESCUE_SECRET_KEY": SECRET}, embedded)
+    findings = doctor.examine({"RESCUE_SECRET_KEY": SECRET, "RESCUE_PERSONAL_KEYS": KEYS}, embedded)
     assert faults(findings) - {"port"} == {"database", "redis"}
     assert "rescue db up" in of(findings, "database").remedy_en
     assert "RESCUE_REDIS_URL" in of(findings, "redis").remedy_zh

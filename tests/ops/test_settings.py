@@ -8,15 +8,17 @@ from backend.clock import ScaledClock, SystemClock
 from backend.errors import Invalid
 from backend.settings import NAMES, SETTINGS, Settings
 from ops.settings_list import table
+from tests.keys import KEYS
 
 GOOD = {
     "RESCUE_DATABASE_URL": "postgresql://rescue@/rescue?host=/tmp/x",
     "RESCUE_REDIS_URL": "unix:///tmp/x/valkey.sock?db=0",
-    "RESCUE_SECRET_KEY": "k" * 32,
+    "RESCUE_SECRET_KEY": "fN3vQ8xT2mL7cR5wZ1kB9hY4pD6sJ0aG",
+    "RESCUE_PERSONAL_KEYS": KEYS,
 }
 
 
-def test_three_settings_are_enough() -> None:
+def test_four_settings_are_enough() -> None:
     settings = Settings.from_environment(GOOD)
     assert (settings.host, settings.port, settings.allowed_origins) == ("127.0.0.1", 8080, ())
     assert settings.city_folder.name == "dalian"
@@ -35,8 +37,14 @@ def test_all_of_them_are_read() -> None:
             "RESCUE_LOG_LEVEL": "DEBUG",
             "RESCUE_ALLOWED_ORIGINS": "https://a.cn, https://b.cn:8443",
             "RESCUE_CLOCK": "2016-09-19T00:00:00+08:00@60",
+            "RESCUE_TRUSTED_PROXIES": "127.0.0.1, 10.20.0.0/16",
+            "RESCUE_STOP_NOTICE_S": "10",
+            "RESCUE_STOP_WITHIN_S": "20",
+            "RESCUE_WORKER_METRICS_PORT": "9101",
         }
     )
+    assert [str(network) for network in settings.trusted_proxies] == ["127.0.0.1/32", "10.20.0.0/16"]
+    assert (settings.stop_notice_s, settings.stop_within_s, settings.worker_metrics_port) == (10, 20, 9101)
     assert settings.database_url == "postgresql://u:p@db.example.cn:5432/rescue"
     assert settings.sqlalchemy_url == "postgresql+asyncpg://u:p@db.example.cn:5432/rescue"
     assert (settings.city_folder, settings.data_folder) == (Path("/srv/cities/anshan"), Path("/srv/photos"))
@@ -53,6 +61,15 @@ def test_all_of_them_are_read() -> None:
         ("RESCUE_DATABASE_URL", ""),
         ("RESCUE_REDIS_URL", "redis:6379"),
         ("RESCUE_SECRET_KEY", "short"),
+        ("RESCUE_SECRET_KEY", "a" * 64),
+        ("RESCUE_SECRET_KEY", "change-me-to-something-of-32-characters-or-more"),
+        ("RESCUE_TRUSTED_PROXIES", "everybody"),
+        ("RESCUE_STOP_NOTICE_S", "-1"),
+        ("RESCUE_STOP_WITHIN_S", "a minute"),
+        ("RESCUE_WORKER_METRICS_PORT", "70000"),
+        ("RESCUE_PERSONAL_KEYS", "first:c2hvcnQ="),
+        ("RESCUE_PERSONAL_KEYS", KEYS.partition(":")[2]),
+        ("RESCUE_PERSONAL_KEYS", f"{KEYS},{KEYS}"),
         ("RESCUE_HOST", "http://0.0.0.0"),
         ("RESCUE_PORT", "eighty"),
         ("RESCUE_PORT", "70000"),
@@ -76,7 +93,7 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(name: str, wrong: str
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(Invalid) as caught:
         Settings.from_environment({"RESCUE_PORT": "x", "RESCUE_LOG_LEVEL": "y"})
-    for name in ("RESCUE_DATABASE_URL", "RESCUE_REDIS_URL", "RESCUE_SECRET_KEY", "RESCUE_PORT", "RESCUE_LOG_LEVEL"):
+    for name in ("RESCUE_DATABASE_URL", "RESCUE_REDIS_URL", "RESCUE_SECRET_KEY", "RESCUE_PERSONAL_KEYS", "RESCUE_PORT"):
         assert name in caught.value.en
 
 

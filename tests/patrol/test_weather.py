@@ -12,12 +12,13 @@ from backend.intake.report import GivenPlace, Report, prepare
 from backend.intake.triage import WeatherNow
 from backend.office import Office
 from tests.dispatch.builders import DISPATCHER, SPOT, city
+from tests.keys import RING
 
 TOWN = city()
 
 
 async def test_a_desk_sets_the_weather_and_the_log_has_it(db: AsyncEngine, clock: ManualClock) -> None:
-    office = Office(TOWN, db)
+    office = Office(TOWN, db, ring=RING)
     async with db.connect() as tx:
         assert await weather.current(tx, office) == WeatherNow()
     await weather.set_weather(office, WeatherNow(state="snow", feels_c=-12.0), by=DISPATCHER, now=clock.now())
@@ -28,9 +29,11 @@ async def test_a_desk_sets_the_weather_and_the_log_has_it(db: AsyncEngine, clock
 
 async def test_weather_that_the_policy_does_not_name_is_refused(db: AsyncEngine, clock: ManualClock) -> None:
     with pytest.raises(Invalid):
-        await weather.set_weather(Office(TOWN, db), WeatherNow(state="frogs"), by=DISPATCHER, now=clock.now())
+        await weather.set_weather(
+            Office(TOWN, db, ring=RING), WeatherNow(state="frogs"), by=DISPATCHER, now=clock.now()
+        )
     with pytest.raises(NotAllowed):
-        await weather.set_weather(Office(TOWN, db), WeatherNow(), by=PUBLIC, now=clock.now())
+        await weather.set_weather(Office(TOWN, db, ring=RING), WeatherNow(), by=PUBLIC, now=clock.now())
 
 
 def test_snow_makes_the_roads_longer_for_each_way_of_moving(clock: ManualClock) -> None:

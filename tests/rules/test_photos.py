@@ -1,20 +1,16 @@
-"""Photos: only the picture is kept, traps are refused, and a stored photo is whole."""
+"""Photos: only the picture is kept, and traps are refused."""
 
-import hashlib
 import io
-import os
 import struct
-import threading
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from backend.errors import Invalid, NotFound, Unavailable
-from backend.intake.photos import FolderStore, Photo, prepare
+from backend.errors import Invalid
+from backend.intake.photos import prepare
 from backend.policy import parse_policy
 from tests.rules.builders import POLICY
 
@@ -55,7 +51,6 @@ def test_the_three_usual_kinds_become_a_jpeg_and_a_thumbnail(form: str) -> None:
     assert (photo.width_px, photo.height_px) == seen(photo.data).size == (800, 400)
     assert seen(photo.thumb).size == (320, 160)
     assert seen(photo.data).format == seen(photo.thumb).format == "JPEG"
-    assert photo.sha256 == hashlib.sha256(photo.data).hexdigest()
 
 
 def test_a_phones_jpeg_with_several_pictures_in_it_keeps_the_first_only() -> None:
@@ -181,70 +176,3 @@ def test_a_photo_cut_off_on_the_way_is_refused(form: str) -> None:
 
 def test_the_same_picture_always_gives_the_same_bytes() -> None:
     assert prepare(with_exif(), POLICY) == prepare(with_exif(), POLICY)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(tmp_path / "photos")
-
-
-def test_what_was_put_can_be_opened_by_its_hash(store: FolderStore) -> None:
-    photo: Photo = prepare(picture(), POLICY)
-    assert store.put(photo.data) == photo.sha256
-    with store.open(photo.sha256) as file:
-        assert file.read() == photo.data
-
-
-def test_the_same_photo_twice_is_one_file(store: FolderStore) -> None:
-    assert store.put(b"x") == store.put(b"x")
-    assert len([path for path in store.root.rglob("*") if path.is_file()]) == 1
-
-
-def test_a_deleted_photo_is_gone(store: FolderStore) -> None:
-    key = store.put(b"x")
-    assert store.delete(key) is True
-    assert store.delete(key) is False
-    with pytest.raises(NotFound):
-        store.open(key)
-
-
-@pytest.mark.parametrize("key", ["../../etc/passwd", "", "a" * 63, "A" * 64, "g" * 64, "a" * 64 + "\n"])
-def test_a_key_that_is_no_hash_opens_nothing(store: FolderStore, key: str) -> None:
-    with pytest.raises(NotFound):
-        store.open(key)
-    with pytest.raises(NotFound):
-        store.delete(key)
-
-
-def test_a_crash_while_writing_leaves_no_half_photo(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def power_cut(_: int) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", power_cut)
-    with pytest.raises(KeyboardInterrupt):
-        store.put(b"x")
-    assert [path for path in store.root.rglob("*") if path.is_file()] == []
-
-
-@pytest.mark.parametrize(("number", "code"), [(28, "photo_store_full"), (5, "photo_store_down")])
-def test_a_full_or_broken_disk_is_said_in_words(
-    store: FolderStore, monkeypatch: pytest.MonkeyPatch, number: int, code: str
-) -> None:
-    def refuse(_: int) -> None:
-        raise OSError(number, "no")
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(Unavailable) as refused:
-        store.put(b"x")
-    assert refused.value.code == code
-
-
-def test_many_at_once_put_the_same_photo_whole(store: FolderStore) -> None:
-    data = os.urandom(200_000)
-    threads = [threading.Thread(target=store.put, args=(data,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    with store.open(hashlib.sha256(data).hexdigest()) as file:
-        assert file.read() == data

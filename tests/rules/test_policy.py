@@ -335,3 +335,16 @@ def test_whatever_stands_at_a_key_is_a_policy_or_a_fault_with_a_line(key: str, v
         problems = refused.problems
     assert {problem.line for problem in problems} <= {1, 2}
     assert all(problem.zh and problem.en for problem in problems)
+
+
+def test_a_second_factor_is_asked_of_desks_unless_the_city_says_otherwise() -> None:
+    assert set(default_policy().sign_in.second_factor) >= {"operator", "dispatcher", "shift_leader", "admin"}
+    assert "officer" not in default_policy().sign_in.second_factor
+    assert load_policy(DALIAN).sign_in.second_factor == (), "the demonstration signs in by password alone"
+
+
+def test_a_second_factor_of_nobody_who_signs_in_is_named_with_its_line() -> None:
+    found = problems_of('[sign_in]\nsecond_factor = [\n  "dispatcher",\n  "partner",\n]\n')
+    assert {key: line for key, (line, _, _) in found.items()} == {"sign_in.second_factor[1]": 4}
+    unknown = problems_of('[sign_in]\nsecond_factor = ["dispatchr"]\n')
+    assert "Did you mean 'dispatcher'" in unknown["sign_in.second_factor[0]"][2]

@@ -18,12 +18,13 @@ from ops import demo
 from ops.local.services import Services
 from ops.simulate.leg import plan
 from tests.access.builders import an_actor
+from tests.keys import RING
 
 NOW = datetime(2016, 9, 19, 9, 0, tzinfo=CHINA)
 
 
 async def test_a_database_with_cases_of_another_is_refused(db: AsyncEngine, dalian: City) -> None:
-    office = Office(dalian, db)
+    office = Office(dalian, db, ring=RING)
     await demo._refuse_foreign_work(office)
     operator = an_actor("operator")
     report = Report(place=GivenPlace(lon=121.6, lat=38.9), channel="hotline", description="老人躺在路边")

@@ -10,15 +10,16 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import db as schema
-from backend.access import sessions
 from backend.city import City
 from backend.clock import CHINA
-from backend.errors import Invalid
+from backend.errors import Conflict, Invalid
 from backend.office import Office
 from backend.patrol.duty import shift_end
 from backend.patrol.teams import list_teams
 from ops.demo_accounts import make_demo_accounts, read_demo_accounts
 from ops.load_city import load_city, read_teams, shift_on
+from tests.access.builders import a_city, sign_in
+from tests.keys import RING
 
 DALIAN = Path(__file__).parents[2] / "cities/dalian"
 NOW = datetime(2016, 9, 19, 6, 0, tzinfo=CHINA)
@@ -39,7 +40,7 @@ async def counts(office: Office) -> list[int]:
 
 
 async def test_loading_twice_changes_nothing(db: AsyncEngine, dalian: City, tmp_path: Path) -> None:
-    office, file = Office(dalian, db), tmp_path / "accounts.json"
+    office, file = Office(dalian, db, ring=RING), tmp_path / "accounts.json"
     first = await load_city(office, DALIAN, NOW, demo=True, accounts_file=file)
     held, kept = await counts(office), file.read_bytes()
     assert await load_city(office, DALIAN, NOW, demo=True, accounts_file=file) == first
@@ -51,13 +52,13 @@ async def test_loading_twice_changes_nothing(db: AsyncEngine, dalian: City, tmp_
 async def test_every_demonstration_account_signs_in_and_an_officer_rides_with_a_team(
     db: AsyncEngine, dalian: City, tmp_path: Path
 ) -> None:
-    office, file = Office(dalian, db), tmp_path / "accounts.json"
+    office, file = Office(dalian, db, ring=RING), tmp_path / "accounts.json"
     await load_city(office, DALIAN, NOW)
     await make_demo_accounts(office, NOW, file, secret_key="k" * 40)
     kept = read_demo_accounts(file)
     assert kept.partner_key is not None
     one = kept.of_team("T07")
-    _, _, actor = await sessions.sign_in(office, one.login, one.password, None, NOW)
+    _, _, actor = await sign_in(office, one.login, one.password, None, NOW)
     async with db.connect() as tx:
         teams = {team.id: team.code for team in await list_teams(tx, office)}
     assert actor.team_id is not None
@@ -67,18 +68,18 @@ async def test_every_demonstration_account_signs_in_and_an_officer_rides_with_a_
 async def test_a_lost_password_file_gives_new_passwords_that_work(
     db: AsyncEngine, dalian: City, tmp_path: Path
 ) -> None:
-    office, file = Office(dalian, db), tmp_path / "accounts.json"
+    office, file = Office(dalian, db, ring=RING), tmp_path / "accounts.json"
     await load_city(office, DALIAN, NOW, demo=True, accounts_file=file)
     before = read_demo_accounts(file).of("dispatcher")
     file.unlink()
     await load_city(office, DALIAN, NOW, demo=True, accounts_file=file)
     after = read_demo_accounts(file).of("dispatcher")
     assert after.password != before.password
-    await sessions.sign_in(office, after.login, after.password, None, NOW)
+    await sign_in(office, after.login, after.password, None, NOW)
 
 
 async def test_shifts_follow_the_pattern(db: AsyncEngine, dalian: City) -> None:
-    office = Office(dalian, db)
+    office = Office(dalian, db, ring=RING)
     await load_city(office, DALIAN, NOW)
     day = NOW.date()
     assert [moment.hour for moment in shift_on("day", day, dalian)] == [8, 20]
@@ -90,7 +91,7 @@ async def test_shifts_follow_the_pattern(db: AsyncEngine, dalian: City) -> None:
 
 
 async def test_a_hidden_shelter_is_loaded_as_hidden(db: AsyncEngine, dalian: City) -> None:
-    office = Office(dalian, db)
+    office = Office(dalian, db, ring=RING)
     await load_city(office, DALIAN, NOW)
     async with db.connect() as tx:
         hidden = (await tx.execute(text("SELECT kind FROM facilities WHERE hidden"))).scalars().all()
@@ -111,3 +112,12 @@ def test_a_skill_that_the_policy_does_not_know_is_refused_with_its_line(dalian: 
 def test_what_follows_from_a_crew_is_among_its_skills(dalian: City) -> None:
     police = next(team for team in read_teams(DALIAN / "teams.csv", dalian) if team.organisation == "police")
     assert {"police", "vehicle"} <= set(police.skills)
+
+
+async def test_where_the_policy_asks_for_codes_there_are_no_demonstration_accounts(
+    db: AsyncEngine, tmp_path: Path
+) -> None:
+    office = Office(a_city("dispatcher"), db, ring=RING)
+    with pytest.raises(Conflict, match=r"second_factor = \[\]") as refused:
+        await make_demo_accounts(office, NOW, tmp_path / "accounts.json")
+    assert refused.value.code == "demonstration_needs_codes"

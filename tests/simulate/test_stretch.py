@@ -11,6 +11,7 @@ from backend.clock import CHINA
 from backend.settings import Settings
 from ops.measure import Day, DayRun, Method
 from ops.simulate.day import read_day
+from tests.keys import KEYS
 from tests.simulate.conftest import DALIAN
 
 BEGIN = datetime(2016, 9, 19, 8, 0, tzinfo=CHINA)
@@ -22,7 +23,8 @@ async def stretch(city: City, database_url: str, redis_url: str, folder: Path, m
     given = {
         "RESCUE_DATABASE_URL": database_url,
         "RESCUE_REDIS_URL": redis_url,
-        "RESCUE_SECRET_KEY": "k" * 40,
+        "RESCUE_SECRET_KEY": "fN3vQ8xT2mL7cR5wZ1kB9hY4pD6sJ0aG",
+        "RESCUE_PERSONAL_KEYS": KEYS,
         "RESCUE_CITY": str(DALIAN),
         "RESCUE_DATA": str(folder / "files"),
     }

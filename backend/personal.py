@@ -1,0 +1,115 @@
+"""Which columns are personal and lie sealed, and the way in and out of them.
+
+Begin at `FIELDS`. A row comes in and goes out with its plain fields (`phone`); the table has `phone_sealed`. What seals is
+`backend.sealing`; bound to a value are its table, its column and its row's id.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Column, RowMapping, Table
+
+from backend import db
+from backend.sealing import Ring, normalised
+
+SUFFIX: Final = "_sealed"
+PHONE: Final = "sighting_contacts.phone"
+"""What the blind index of a caller's number is about."""
+
+
+class Field(NamedTuple):
+    """One sealed column. name: the plain field's. key: the column that names the row. is_json: not a text."""
+
+    table: Table
+    name: str
+    key: str = "id"
+    is_json: bool = False
+
+    @property
+    def column(self) -> Column[Any]:
+        """Where it lies."""
+        return self.table.c[self.name + SUFFIX]
+
+    def about(self, key: object) -> str:
+        """What is bound to the value of the row with this id."""
+        return about(self.table.name, self.name, key)
+
+
+FIELDS: Final = (
+    Field(db.sightings, "address"),
+    Field(db.sightings, "description"),
+    Field(db.sighting_contacts, "phone", "sighting_id"),
+    Field(db.sighting_contacts, "name", "sighting_id"),
+    Field(db.sighting_contacts, "recording_ref", "sighting_id"),
+    Field(db.cases, "address"),
+    Field(db.approvals, "reason"),
+    Field(db.approvals, "answer"),
+    Field(db.handlings, "record", is_json=True),
+    Field(db.handlings, "verdict_note"),
+    Field(db.event_words, "words", "event_id"),
+    Field(db.outbox, "letter", is_json=True),
+    Field(db.accounts, "totp"),
+)
+_OF: Final[dict[str, tuple[Field, ...]]] = {
+    table: tuple(field for field in FIELDS if field.table.name == table) for table in {f.table.name for f in FIELDS}
+}
+
+
+def about(table: str, name: str, key: object) -> str:
+    """`table.column:id`: what a sealed value is about."""
+    return f"{table}.{name}:{key}"
+
+
+def fields_of(table: Table) -> tuple[Field, ...]:
+    """The sealed fields of a table; () for one without."""
+    return _OF.get(table.name, ())
+
+
+def columns(table: Table, names: tuple[str, ...]) -> list[Column[Any]]:
+    """The columns to select for these fields of a row: those that are sealed come as they lie, for `opened`."""
+    sealed = {field.name: field.column for field in fields_of(table)}
+    return [sealed.get(name, table.c.get(name)) for name in names]  # type: ignore[misc]
+
+
+def sealed(ring: Ring, table: Table, values: Mapping[str, Any], key: UUID | None = None) -> dict[str, Any]:
+    """The values as the table takes them. key: the row's id, where `values` does not have it."""
+    kept = dict(values)
+    for field in fields_of(table):
+        if field.name in kept:
+            plain = kept.pop(field.name)
+            kept[field.column.name] = seal(ring, field, plain, key or values[field.key])
+            if field.name == "phone":
+                kept["phone_index"] = phone_index(ring, plain)
+    return kept
+
+
+def opened(ring: Ring, table: Table, row: RowMapping) -> dict[str, Any]:
+    """A row's values with the sealed ones opened, under their plain names. Raises Unsealable."""
+    plain: dict[str, Any] = {str(name): value for name, value in row.items()}
+    for field in fields_of(table):
+        if field.column.name in plain:
+            plain[field.name] = open_(ring, field, plain.pop(field.column.name), row[field.key])
+    return plain
+
+
+def phone_index(ring: Ring, number: str | None) -> bytes | None:
+    """The blind index of a number; None for what has no digit in it."""
+    return ring.index(number, PHONE) if number and normalised(number) else None
+
+
+def seal(ring: Ring, field: Field, plain: Any, key: object) -> bytes | None:
+    """One value sealed; what says nothing (None, an empty record) is not there at all."""
+    if plain is None or (field.is_json and not plain):
+        return None
+    text = msgspec.json.encode(plain).decode() if field.is_json else plain
+    return ring.seal(text, field.about(key))
+
+
+def open_(ring: Ring, field: Field, kept: bytes | None, key: object) -> Any:
+    """One value opened. Raises Unsealable."""
+    if kept is None:
+        return {} if field.is_json else None
+    text = ring.open(kept, field.about(key))
+    return msgspec.json.decode(text) if field.is_json else text

@@ -1,0 +1,167 @@
+"""Everybody there is, and two of everything: what the walk over all routes asks about."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from tests.api.builders import (
+    CITY,
+    IN_XIGANG,
+    IN_ZHONGSHAN,
+    XIGANG,
+    ZHONGSHAN,
+    Api,
+    Person,
+    a_photo,
+    a_report,
+)
+
+NOBODY = ("public", "partner", "system")
+NEAR_BY = {ZHONGSHAN: IN_ZHONGSHAN, XIGANG: IN_XIGANG}
+WHY = {"reason": "说明"}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What is asked about. teams: those it was given to; asked: those it is held out to, who may only read it."""
+
+    name: str
+    ids: dict[str, str]
+    regions: tuple[str, ...] = ()
+    teams: tuple[UUID, ...] = ()
+    asked: tuple[UUID, ...] = ()
+    owner: str | None = None
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """Everybody, and two of everything: in Zhongshan, which is everybody's region here, and in Xigang."""
+
+    api: Api
+    people: dict[str, Person]
+    things: dict[str, list[Thing]]
+
+
+async def build_world(api: Api) -> World:
+    """Everybody and everything, made over HTTP."""
+    east = [(IN_ZHONGSHAN[0], IN_ZHONGSHAN[1] + n * 0.0002) for n in range(2)]
+    west = [(IN_XIGANG[0], IN_XIGANG[1] + n * 0.0002) for n in range(2)]
+    teams = await api.teams(*east, *west)
+    boss = await api.person("dispatcher")
+    people = await _people(api, {"officer": teams[0], "officer asked": teams[1]})
+    cases = [
+        await _taken(api, boss, "in my region, with my team", ZHONGSHAN, teams[0]),
+        await _taken(api, boss, "elsewhere, with another team", XIGANG, teams[2]),
+    ]
+    reporters = ("public", "partner", "grid_worker", "station_staff", "driver")
+    cases += [await _reported_by(api, people[name], into=cases[1]) for name in reporters]
+    asked = await _asked(api, cases, teams)
+    things = {
+        "case": [*cases, *asked],
+        "offer": [thing for thing in asked if "offer_id" in thing.ids],
+        "approval": [await _approval(boss, case) for case in cases[:2]],
+        "team": [
+            Thing("my team", {"team_id": str(teams[0])}, (ZHONGSHAN, CITY), (teams[0],)),
+            Thing("another team", {"team_id": str(teams[2])}, (XIGANG, CITY), (teams[2],)),
+        ],
+        **await _accounts(api, people),
+        "city": [Thing("the city", {}, (CITY,))],
+        "receipt": [Thing("a receipt", {"receipt": "2222-2222-2222"})],
+        "key": [Thing("a key", {"key_id": (await _a_key(api))})],
+    }
+    return World(api, people, things)
+
+
+async def _people(api: Api, teams: dict[str, UUID]) -> dict[str, Person]:
+    roles: list[str] = [role for role in api.office.city.policy.roles if role not in (*NOBODY, "officer")]
+    people = {role: await api.person(role, regions=(ZHONGSHAN,)) for role in roles}
+    people |= {n: await api.person("officer", regions=(ZHONGSHAN,), team_id=t) for n, t in teams.items()}
+    reporting = await api.partner("reports-only", regions=(ZHONGSHAN,), only=("sighting:create",))
+    return {"public": api.public, "partner": await api.partner(regions=(ZHONGSHAN,)), "key": reporting, **people}
+
+
+async def _filed(api: Api, who: Person, name: str, place: tuple[float, float], channel: str = "web") -> Thing:
+    receipt = await who.did("/api/reports", a_report(place, channel=channel, description=name * 9))
+    files = {"photo": ("a.jpg", a_photo(), "image/jpeg")}
+    photo = (await api.http.post(f"/api/reports/{receipt['receipt']}/photos", files=files)).json()
+    region = next(code for code, near in NEAR_BY.items() if abs(near[0] - place[0]) < 0.02)
+    ids = {"case_id": receipt["case_id"], "photo_id": photo["id"]}
+    return Thing(name, ids, (region, CITY), owner=who.me.id, body={"sighting": receipt["sighting_id"]})
+
+
+_spread = iter(range(1, 1000))
+
+
+def _apart(region: str) -> tuple[float, float]:
+    """A place of its own in a district, so that no two reports are taken for one."""
+    n = next(_spread)
+    lon, lat = NEAR_BY[region]
+    return lon + 0.0015 * (n % 6), lat - 0.0012 * (n // 6)
+
+
+async def _taken(api: Api, boss: Person, name: str, region: str, team: UUID) -> Thing:
+    thing = await _filed(api, api.public, name, _apart(region))
+    other = await _filed(api, api.public, f"beside {name}", _apart(region))
+    await boss.did(f"/api/cases/{thing.ids['case_id']}/assign", {**WHY, "team_id": str(team)})
+    return _also(thing, into=other.ids["case_id"], team=team, teams=(team,))
+
+
+async def _reported_by(api: Api, who: Person, *, into: Thing) -> Thing:
+    channel = {"partner": "partner", "grid_worker": "grid", "station_staff": "patrol", "driver": "taxi"}
+    thing = await _filed(
+        api, who, f"elsewhere, by {who.me.roles[0]}", _apart(XIGANG), channel.get(who.me.roles[0], "web")
+    )
+    return _also(thing, into=into.ids["case_id"])
+
+
+def _also(thing: Thing, *, into: str, team: UUID | None = None, teams: tuple[UUID, ...] = ()) -> Thing:
+    body = {**thing.body, "into": into, "team": str(team or UUID(int=7))}
+    return Thing(thing.name, thing.ids, thing.regions, teams, thing.asked, thing.owner, body)
+
+
+async def _asked(api: Api, cases: list[Thing], teams: list[UUID]) -> list[Thing]:
+    """What the worker holds out to the teams that are still free."""
+    await api.work()
+    boss = await api.person("dispatcher")
+    board = (await boss.saw("/api/board"))["board"]
+    known = {thing.ids["case_id"]: thing for thing in cases}
+    held_out = [offer for offer in board["offers"] if offer["case_id"] not in known]
+    assert {UUID(offer["team_id"]) for offer in held_out} <= {teams[1], teams[3]}
+    assert held_out, "somebody has to be asked"
+    return [await _held_out(boss, offer, cases) for offer in held_out]
+
+
+async def _held_out(boss: Person, offer: dict[str, Any], cases: list[Thing]) -> Thing:
+    file = await boss.saw(f"/api/cases/{offer['case_id']}")
+    region = file["case"]["regions"][0]
+    ids = {"offer_id": offer["id"], "case_id": offer["case_id"], "photo_id": file["photos"][0]["id"]}
+    beside = next(case for case in cases if case.regions[0] == region)
+    body = {"into": beside.ids["case_id"], "team": str(UUID(int=7)), "sighting": file["sightings"][0]["id"]}
+    return Thing("held out", ids, tuple(file["case"]["regions"]), asked=(UUID(offer["team_id"]),), body=body)
+
+
+async def _approval(boss: Person, case: Thing) -> Thing:
+    answer = await boss.did(f"/api/cases/{case.ids['case_id']}/ask", {**WHY, "action": "void"})
+    return Thing(case.name, {"approval_id": answer["approval_id"]}, case.regions, case.teams)
+
+
+async def _accounts(api: Api, people: dict[str, Person]) -> dict[str, list[Thing]]:
+    found: dict[str, list[Thing]] = {"account": [], "session": [], "stranger": []}
+    others = {region: await api.person("checker", regions=(region,)) for region in (ZHONGSHAN, XIGANG)}
+    for name, person in {**others, "my own": people["grid_worker"]}.items():
+        regions = tuple(person.me.regions)
+        found["account"].append(Thing(name, {"account_id": person.me.id}, regions, owner=person.me.id))
+    for region in others:
+        person = await api.person("checker", regions=(region,))
+        found["stranger"].append(Thing(region, {"account_id": person.me.id}, (region,), owner=person.me.id))
+    for region, person in others.items():
+        session = {"session_id": str(person.me.session_id)}
+        found["session"].append(Thing(region, session, (region,), owner=person.me.id))
+    return found
+
+
+async def _a_key(api: Api) -> str:
+    await api.partner("city-12319")
+    admin = await api.person("admin")
+    return str((await admin.saw("/api/keys"))[0]["id"])
