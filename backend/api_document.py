@@ -13,13 +13,11 @@ from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.typing import FieldDefinition
 
+from backend.gate import NEVER_LIMITED
 from backend.web import PROBLEM, Problem
 
 OPEN_TO_ALL: Final = frozenset({"/health", "/metrics", "/api/regions"})
 """Routes that never ask who one is."""
-RATE_LIMITED: Final = frozenset(
-    {"/api/reports", "/api/reports/similar", "/api/reports/{receipt}/photos", "/api/sessions"}
-)
 
 _WORDS: Final[dict[int, str]] = {
     400: "请求无法读取。 The request cannot be read.",
@@ -60,7 +58,7 @@ def statuses(route: HTTPRoute, handler: HTTPRouteHandler) -> list[int]:
         found |= {404}
     if handler.http_methods & {"POST", "PATCH", "DELETE"}:
         found |= {409}
-    if route.path_format in RATE_LIMITED and "POST" in handler.http_methods:
+    if route.path_format not in NEVER_LIMITED:
         found |= {429}
     return sorted(found)
 

@@ -28,7 +28,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncConnection
 from swagger_ui_bundle import swagger_ui_path
 
-from backend import metrics
+from backend import gate, metrics
 from backend.access.actor import Actor
 from backend.api_document import Refusals
 from backend.city import City, open_city
@@ -36,8 +36,10 @@ from backend.db import make_engine
 from backend.dispatch import board
 from backend.dispatch.circle_watch import Watch
 from backend.dispatch.group_filing import Filing
+from backend.errors import NotSignedIn
 from backend.intake.photo_store import FolderStore, PhotoStore
 from backend.intake.weather import Outlook
+from backend.limits.limiter import Limiter
 from backend.live.feed import Feed
 from backend.live.hub import Hub
 from backend.live.nudge import Nudge
@@ -47,7 +49,7 @@ from backend.office import Office
 from backend.settings import Settings
 from backend.steady import SteadyTime
 from backend.stopping import Stopping
-from backend.web import EXCEPTION_HANDLERS, Limiter, who_asks
+from backend.web import EXCEPTION_HANDLERS, who_asks
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
@@ -88,7 +90,7 @@ class Parts:
         self.outlook = Outlook(self.office)
         self.photos: PhotoStore = FolderStore(settings.data_folder / "photos", settings.ring)
         self.watch = Watch(self.office)
-        self.limiter = Limiter()
+        self.limiter = Limiter(settings.redis_url, city.id)
         self.stopping = Stopping()
 
     async def _snapshot(self, tx: AsyncConnection, actor: Actor) -> dict[str, Any]:
@@ -102,6 +104,7 @@ class Parts:
                 yield
         finally:
             await self.filing.aclose()
+            await self.limiter.aclose()
             await self.engine.dispose()
 
     async def leave(self, within_s: float) -> None:
@@ -113,8 +116,16 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
     """The API of one process. `city` when it has been read already, else from the settings' folder."""
     parts = Parts(settings, city or open_city(settings.city_folder))
 
-    async def by(scope: Scope) -> Actor:
-        return await who_asks(ASGIConnection[Any, Any, Any, State](scope), parts.office)
+    async def by(scope: HTTPScope) -> Actor:
+        token = gate.authorization_of(scope)
+        try:
+            actor = await who_asks(ASGIConnection[Any, Any, Any, State](scope), parts.office)
+        except NotSignedIn:
+            parts.limiter.forget(token or "")
+            raise
+        if token is not None:
+            parts.limiter.know(token, actor)
+        return actor
 
     def now() -> datetime:
         return parts.clock.now()
@@ -143,6 +154,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         ],
         dependencies=dependencies,
         exception_handlers=EXCEPTION_HANDLERS,
+        guards=[gate.look],
         lifespan=[parts.running],
         request_max_body_size=LARGEST_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
@@ -152,7 +164,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         state=State({"parts": parts}),
     )
     # Outermost, since middleware of the framework is not asked for an address that it does not know.
-    app.asgi_handler = with_request_id(app.asgi_handler, parts.stopping)
+    app.asgi_handler = with_request_id(gate.Gate(app.asgi_handler, parts.limiter, parts.office), parts.stopping)
     return app
 
 

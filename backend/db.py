@@ -760,16 +760,40 @@ office_time = Table(
 )
 
 
+# A machine that vanishes in the middle of a transaction holds its locks, the log's among them, until the server gives it
+# up: that must be seconds, not the two hours of TCP. And a server that vanishes must not hold us.
+GIVES_UP = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "15s",
+}
+CONNECTS_WITHIN_S = 5.0
+
+
 def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float = 15.0) -> AsyncEngine:
-    """An engine for `postgresql://…` (asyncpg). JSON travels through msgspec; every statement has a timeout."""
+    """An engine for `postgresql://…` (asyncpg). JSON travels through msgspec; nothing is waited for without an end.
+
+    statement_timeout_s: for a statement, and for a transaction in which nothing is asked. A free connection is waited for
+    5 s; what takes longer raises SQLAlchemyError or TimeoutError.
+    """
+    lasts = f"{statement_timeout_s:.0f}s"
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_timeout=CONNECTS_WITHIN_S,
         hide_parameters=True,  # an error's message ends up in logs, and a parameter may be somebody's number
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
         connect_args={
-            "server_settings": {"application_name": "rescue", "statement_timeout": f"{statement_timeout_s:.0f}s"}
+            "timeout": CONNECTS_WITHIN_S,
+            "command_timeout": statement_timeout_s + 5.0,
+            "server_settings": {
+                "application_name": "rescue",
+                "statement_timeout": lasts,
+                "idle_in_transaction_session_timeout": lasts,
+                **GIVES_UP,
+            },
         },
     )

@@ -31,6 +31,9 @@ FIXES_REFUSED = Counter(
     "rescue_fixes_refused_total", "Positions that were not taken: too old, ahead of time, out of area."
 )
 LIMITED = Counter("rescue_limited_total", "Requests refused because their sender sent too many.")
+LIMITED_ALONE = Counter(
+    "rescue_limits_alone_total", "Requests counted by this process alone, Redis being slow or away."
+)
 DELIVERED = Counter(
     "rescue_outbox_ended_total", "Messages to the world outside, by how an attempt went.", ["way", "outcome"]
 )

@@ -20,13 +20,12 @@ from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Meta, Struct
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from backend import metrics
 from backend.access import keys, sessions
 from backend.access.actor import PUBLIC, Actor
 from backend.clock import SystemClock
 from backend.dispatch.change import Command
 from backend.dispatch.move import happened_at
-from backend.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Refused, TooMany, Unavailable
+from backend.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Refused, Unavailable
 from backend.office import Office
 from backend.wording import NOT_BLANK, FieldFault, in_words
 
@@ -109,7 +108,7 @@ def _problem(request: AnyRequest, status: int, code: str, zh: str, en: str, **ex
         **msgspec.to_builtins(extra, enc_hook=str),
     }
     headers = {}
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS or "retry_after_s" in extra:
         headers["Retry-After"] = str(math.ceil(float(extra.get("retry_after_s", 1))))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
@@ -211,29 +210,3 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     RecursionError: unreadable,
     Exception: unexpected,
 }
-
-
-class Limiter:
-    """So many requests a minute from one sender; a sender is an actor or, for the public, an address.
-
-    Kept in this process: with several processes a sender may send as many times more. `demand` raises TooMany.
-    """
-
-    def __init__(self) -> None:
-        self._left: dict[str, tuple[float, float]] = {}
-
-    def demand(self, sender: str, per_minute: int, now_s: float) -> None:
-        """Take one of the sender's tokens. now_s: any steady clock, seconds."""
-        left, at = self._left.get(sender, (float(per_minute), now_s))
-        left = min(float(per_minute), left + (now_s - at) * per_minute / 60)
-        if left < 1:
-            wait_s = (1 - left) * 60 / per_minute
-            metrics.LIMITED.inc()
-            raise TooMany(
-                f"提交过于频繁，请 {math.ceil(wait_s)} 秒后再试。",
-                f"Too many at once: please wait {math.ceil(wait_s)} s.",
-                retry_after_s=round(wait_s, 1),
-            )
-        if len(self._left) > 50_000:
-            self._left.clear()  # a flood of addresses must not fill the memory
-        self._left[sender] = (left - 1, now_s)

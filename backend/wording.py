@@ -80,7 +80,7 @@ _ORDERS: Final[Mapping[str, tuple[str, str]]] = {
 _LENGTHS: Final[Mapping[str, tuple[str, str]]] = {"<=": ("最多", "at most"), ">=": ("至少", "at least")}
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """What may be repeated of what somebody typed: it reads as a code. Else it may be anything, in the wrong place."""
-NOT_BLANK: Final = r"\S"
+NOT_BLANK: Final = r"[^\s\x00-\x1f\x7f]"
 """The pattern of a text that says something."""
 
 

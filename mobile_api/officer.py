@@ -18,7 +18,9 @@ from backend.dispatch.field import Arrival
 from backend.dispatch.protection import Handling
 from backend.dispatch.records import Case, ClockRow, Offer
 from backend.errors import NotAllowed
+from backend.gate import of_positions
 from backend.geo.place import Crs, locate
+from backend.limits.limiter import Limiter
 from backend.live.hub import Hub
 from backend.live.positions import Fix as LiveFix
 from backend.live.positions import Positions
@@ -141,11 +143,13 @@ class Officer(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         places: NamedDependency[Positions],
+        limiter: NamedDependency[Limiter],
         now: NamedDependency[datetime],
     ) -> FixesKept:
         """仅在岗时保存；一条有误不影响其余。 Kept on duty only; one bad fix does not cost the others."""
         team_id = my_team(by)
         demand(office.city.policy.roles, by, "position:write", Object(teams=[team_id], owner=by.id))
+        await limiter.demand(of_positions(office.city.policy, team_id, len(data.fixes)))
         good, refused = positions.judge(office, team_id, data.fixes, now)
         newest = await positions.store(office, good)
         async with office.db.connect() as tx:

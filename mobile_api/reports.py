@@ -1,6 +1,5 @@
 """Reporting: what anybody may send in without an account, and what their receipt tells them later."""
 
-import time
 from datetime import datetime
 from typing import Annotated
 
@@ -16,13 +15,15 @@ from backend.dispatch import asking
 from backend.dispatch.asking import ReportStatus, Similar
 from backend.dispatch.filing import Receipt
 from backend.dispatch.group_filing import Filing
+from backend.gate import of_reports, sender_of
 from backend.intake.photo_rows import KeptPhoto, add_photo
 from backend.intake.photo_store import PhotoStore
 from backend.intake.receipts import parse_receipt
 from backend.intake.report import Report, prepare
 from backend.intake.weather import Outlook
+from backend.limits.limiter import Limiter
 from backend.office import Office
-from backend.web import AnyRequest, Limiter
+from backend.web import AnyRequest
 
 LARGEST_PHOTO_BODY_BYTES = 32_000_000
 """Above every policy's `max_photo_mb`, so that what is somewhat too big is refused in words about photos."""
@@ -80,8 +81,7 @@ class Reports(Controller):
         Durable once answered. The receipt code is what the reporter asks with later. Sending the same `id` again
         answers the first receipt.
         """
-        rates = office.city.policy.intake.rate_per_minute
-        limiter.demand(_sender(request, by), rates.get(data.channel, 10), time.monotonic())
+        await limiter.demand(of_reports(office.city.policy, data.channel, sender_of(request, by)))
         return await filing.file(prepare(data, office.city, by, now, weather=await outlook.now()))
 
     @get("/{receipt:str}", summary="凭回执码查询 What became of a report")
@@ -92,39 +92,25 @@ class Reports(Controller):
     @post("/similar", summary="附近是否已有类似线索 Is it one of these?", status_code=200)
     async def similar(
         self,
-        request: AnyRequest,
         data: Annotated[SimilarTo, Body(examples=[SIMILAR_EXAMPLE])],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        limiter: NamedDependency[Limiter],
     ) -> list[Similar]:
         """提交前询问：附近已知的情况，不含个人信息。 Known cases nearby, without personal data."""
-        limiter.demand(f"similar:{_sender(request, by)}", 30, time.monotonic())
         return await asking.similar_cases(office, prepare(data.report, office.city, by, now))
 
     @post("/{receipt:str}/photos", summary="补充照片 Add a photo", request_max_body_size=LARGEST_PHOTO_BODY_BYTES)
     async def photo(
         self,
-        request: AnyRequest,
         receipt: FromPath[str],
         data: MultipartBody[PhotoForm],
-        by: NamedDependency[Actor],
         office: NamedDependency[Office],
         photos: NamedDependency[PhotoStore],
         now: NamedDependency[datetime],
-        limiter: NamedDependency[Limiter],
     ) -> KeptPhoto:
         """表单字段 photo。位置等信息会被删除；同一张照片只保存一次。
 
         Form field `photo`; its metadata are removed, and the same photo twice is one photo.
         """
-        limiter.demand(f"photo:{_sender(request, by)}", 30, time.monotonic())
         return await add_photo(office, photos, parse_receipt(receipt), await data.photo.read(), now=now)
-
-
-def _sender(request: AnyRequest, by: Actor) -> str:
-    """Who is limited: an account or partner as itself, the public by address."""
-    if by.kind != "public":
-        return by.id
-    return f"public:{request.client.host if request.client else 'unknown'}"

@@ -17,7 +17,7 @@ from backend.dispatch.move import Rows, move, touched
 from backend.dispatch.offers import withdraw_live_offer
 from backend.dispatch.records import Approval, Case
 from backend.dispatch.timekeeping import extended
-from backend.dispatch.words import words
+from backend.dispatch.words import readable, words
 from backend.errors import Conflict, Invalid, NotAllowed
 from backend.ids import new_id
 from backend.office import Office
@@ -37,7 +37,7 @@ async def ask(office: Office, case_id: UUID, action: str, reason: str, by: str |
     """Ask for one of ACTIONS. `by` is how long to extend ("30 min", "1 wd"), needed for that alone."""
     if action not in ACTIONS:
         raise Invalid("只能申请挂账、延时、回退或作废。", f"One of {', '.join(ACTIONS)}.", field="action")
-    if not reason.strip():
+    if not (reason := readable(reason)):
         raise Invalid("请写明申请理由。", "Say why.", field="reason")
     wanted = {"by": str(_length(by))} if action == "extend" and by else {}
     if action == "extend" and not wanted:

@@ -19,13 +19,18 @@ from backend.office import Office
 
 NOT_PROVEN = {
     "commands": "答复的副本 a copy of answers, kept for repeats",
+    "event_words": "个人信息不入日志 personal data stay out of the log",
     "events": "由哈希链证明 proven by its own chain",
     "facilities": "城市目录 the city's folder",
     "fixes": "轨迹不是事件 positions are not events",
+    "known_devices": "登录状态 who signs in from where",
+    "office_time": "时间校准 how clocks are put right",
     "outbox": "对外消息的队列 messages on their way",
     "regions": "城市目录 the city's folder",
+    "retention_runs": "各次清理记在日志中 each run is an event of its own",
     "sessions": "登录状态 who is signed in",
     "shifts": "排班计划 plans",
+    "sign_in_attempts": "登录状态 failed attempts to sign in",
     "sighting_contacts": "个人信息不入日志 personal data stay out of the log",
     "teams": "城市目录 the city's folder",
     "tickets": "三十秒有效 good for thirty seconds",

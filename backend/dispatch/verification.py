@@ -10,7 +10,7 @@ from backend.dispatch import find
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
 from backend.dispatch.move import Rows, move
 from backend.dispatch.records import Case, HandlingRow
-from backend.dispatch.words import words
+from backend.dispatch.words import readable, words
 from backend.errors import Conflict, Invalid, NotAllowed
 from backend.office import Office
 
@@ -28,7 +28,7 @@ async def verify_case(office: Office, case_id: UUID, note: str | None, command: 
 
 async def send_back(office: Office, case_id: UUID, reason: str, command: Command) -> Answer:
     """It is not done: back to dispatch, counted as rework 返工, with the reason."""
-    if not reason.strip():
+    if not (reason := readable(reason)):
         raise Invalid("请写明退回原因。", "Say why it is sent back.", field="reason")
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:

@@ -32,9 +32,14 @@ class Words(Struct, frozen=True, kw_only=True):
         return hashlib.sha256((self.salt + self.text).encode()).hexdigest()
 
 
+def readable(text: str | None) -> str:
+    """The text without what no screen can show; "" when nothing is left."""
+    return "".join(c for c in text or "" if c.isprintable() or c == "\n").strip()
+
+
 def words(text: str | None) -> Words | None:
     """The words for a change; None where nothing was written."""
-    text = (text or "").strip()
+    text = readable(text)
     return Words(text=text, salt=secrets.token_hex(SALT_CHARACTERS // 2)) if text else None
 
 

@@ -21,7 +21,16 @@ from backend.access.actor import Actor
 from backend.access.permissions import scopes
 from backend.errors import NotSignedIn
 from backend.live.hub import Hub, Told
-from backend.live.inbox import BAD_MESSAGE, NOT_ALLOWED, RIGHTS_CHANGED, SIGN_IN_AGAIN, TRY_LATER, Closing, Inbox
+from backend.live.inbox import (
+    BAD_MESSAGE,
+    NOT_ALLOWED,
+    RIGHTS_CHANGED,
+    SIGN_IN_AGAIN,
+    TOO_MANY,
+    TRY_LATER,
+    Closing,
+    Inbox,
+)
 from backend.live.wire import cancel
 
 LARGEST_GAP = 5_000
@@ -90,6 +99,8 @@ class Feed:
 
     async def _follow(self, line: Line, actor: Actor, since: int | None, now: datetime) -> Closing | None:
         """Why the socket is to be closed; None when the client has gone."""
+        if self._hub.count_of(actor.id) >= self._office.city.policy.limits.sockets_per_account:
+            return TOO_MANY
         with self._hub.joined(actor) as inbox:
             if await self._has_changed(actor, now):
                 return RIGHTS_CHANGED

@@ -8,7 +8,7 @@ changed accounts are events too: their sockets close here.
 import asyncio
 import logging
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -81,6 +81,7 @@ class Hub:
         self._positions_every_s, self._sessions_every_s = positions_every_s, sessions_every_s
         self._ring: deque[Told] = deque(maxlen=ring_size)
         self._viewers: dict[Viewer, set[Inbox]] = {}
+        self._joined: Counter[str] = Counter()
         self._moved: dict[UUID, Fix] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -134,6 +135,10 @@ class Hub:
         """All that are joined."""
         return [inbox for group in self._viewers.values() for inbox in group]
 
+    def count_of(self, actor_id: str) -> int:
+        """How many of one account are joined."""
+        return self._joined[actor_id]
+
     @contextmanager
     def joined(self, actor: Actor) -> Iterator[Inbox]:
         """An inbox that from now on hears of positions and of its own end; of events after `follow`."""
@@ -147,6 +152,7 @@ class Hub:
         """See `joined`; `leave` has to follow."""
         inbox = Inbox(actor, self._inbox_size)
         self._viewers.setdefault(_viewer(actor), set()).add(inbox)
+        self._joined[actor.id] += 1
         if not self._tasks:
             self._end(inbox, RESTARTING)
         return inbox
@@ -155,7 +161,12 @@ class Hub:
         """Nothing more for this inbox. Twice is once."""
         viewer = _viewer(inbox.actor)
         group = self._viewers.get(viewer, set())
-        group.discard(inbox)
+        if inbox not in group:
+            return
+        group.remove(inbox)
+        self._joined[inbox.actor.id] -= 1
+        if not self._joined[inbox.actor.id]:
+            del self._joined[inbox.actor.id]
         if not group:
             self._viewers.pop(viewer, None)
 

@@ -23,6 +23,7 @@ SIGN_IN_AGAIN = Closing(4401, "sign in again")
 NOT_ALLOWED = Closing(4403, "not allowed")
 TOO_SLOW = Closing(4409, "start again from your last sequence")
 RIGHTS_CHANGED = Closing(4410, "your rights have changed: start again without a sequence")
+TOO_MANY = Closing(4429, "too many live feeds of this account: close one")
 RESTARTING = Closing(1012, "restarting: come again")
 TRY_LATER = Closing(1013, "try again later")
 

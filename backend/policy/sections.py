@@ -223,6 +223,32 @@ class SignIn(msgspec.Struct, frozen=True):
     second_factor: tuple[Role, ...]
 
 
+class BySender(msgspec.Struct, frozen=True):
+    """A number for each kind of sender: one public address, one account, one partner."""
+
+    public: Count
+    account: Count
+    partner: Count
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one sender may ask, so that nobody slows the others (I15). at_once: requests a process works on at a time.
+
+    A team may send `positions_per_minute`, more than one batch of 500. A process holds `sockets_per_account` live feeds of one
+    account.
+    """
+
+    look_ups_per_minute: Count
+    similar_per_minute: Count
+    photos_per_minute: Count
+    sign_ins_per_minute: Count
+    tickets_per_minute: Count
+    positions_per_minute: Annotated[int, Meta(ge=500)]
+    sockets_per_account: Count
+    requests_per_minute: BySender
+    at_once: BySender
+
+
 class Policy(msgspec.Struct, frozen=True, dict=True):
     """Everything a city decides. `digest` names exactly this set of decisions; events carry it."""
 
@@ -234,6 +260,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     matching: Matching
     skills: dict[str, Named]
     intake: Intake
+    limits: Limits
     triage: dict[Danger, DangerRule]
     weather: Weather
     outcomes: Outcomes

@@ -58,6 +58,8 @@ class Saboteur:
             Fault("clock set", self._set_clock),
             Fault("partner unwell", self._spoil_partner),
         ]
+        if len(self.place.hosts) > 1:
+            found.append(Fault("host cut off", self._cut_off_host))
         return found + (
             [Fault("disk of the photos full", self._fill_disk)] if os.path.ismount(self.place.photos) else []
         )
@@ -117,6 +119,13 @@ class Saboteur:
             self.place.signal(name, signal.SIGCONT)
 
         return do
+
+    async def _cut_off_host(self) -> None:
+        """Its processes run and reach nobody, and nobody reaches them."""
+        host = self.chance.choice(self.place.hosts)
+        host.pull_the_cable()
+        await asyncio.sleep(self.chance.uniform(2.0, 25.0))
+        host.plug_it_in()
 
     # --- services -----------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ from backend.clock import CHINA, ScaledClock
 from backend.db import make_engine
 from backend.office import Office
 from backend.settings import Settings
+from ops.chaos.hosts import Host, this_machine, two_hosts
 from ops.demo_accounts import DemoAccounts, make_demo_accounts, read_demo_accounts
 from ops.load_city import load_city
 from ops.local import services
@@ -64,8 +65,10 @@ CREATE FUNCTION settable.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLA
 class Installation:
     """The running thing. `apis` are the addresses that clients may use; some of them answer nothing just now."""
 
-    def __init__(self, folder: Path, found: Services, rate: float) -> None:
+    def __init__(self, folder: Path, found: Services, rate: float, hosts: Sequence[Host] = ()) -> None:
+        """hosts: the n-th API and worker run on the n-th of them; without any, all on this machine."""
         self.folder, self.found = folder, found
+        self.hosts = list(hosts) or [this_machine(found.database_url, found.redis_url)]
         self.city_folder = folder / "city"
         self.photos = folder / "files" / "photos"
         self.clock = ScaledClock(MORNING, datetime.now(UTC) + timedelta(seconds=1), rate)
@@ -81,7 +84,11 @@ class Installation:
     @property
     def apis(self) -> list[str]:
         """The addresses of the API processes."""
-        return [f"http://127.0.0.1:{port}" for port in self.ports.values()]
+        return [f"http://{self.host_of(name).address}:{port}" for name, port in self.ports.items()]
+
+    def host_of(self, name: str) -> Host:
+        """The machine that a process runs on."""
+        return self.hosts[int(name.rpartition("-")[2]) % len(self.hosts)]
 
     @property
     def names(self) -> list[str]:
@@ -116,11 +123,13 @@ class Installation:
     def start(self, name: str) -> None:
         """Start a process that is not running."""
         verb = "serve" if name.startswith("api") else "worker"
-        extra = {"RESCUE_PORT": str(self.ports[name])} if name in self.ports else {}
+        host = self.host_of(name)
+        own = {"RESCUE_DATABASE_URL": host.database_url, "RESCUE_REDIS_URL": host.redis_url}
+        own |= {"RESCUE_HOST": host.address, "RESCUE_PORT": str(self.ports.get(name, 1))}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._children[name] = subprocess.Popen(
-                [sys.executable, "-m", "ops.cli", verb],
-                env={**self.environment, **extra},
+                [*host.prefix, sys.executable, "-m", "ops.cli", verb],
+                env={**self.environment, **own},
                 cwd=CHECKOUT,
                 stdout=log,
                 stderr=log,
@@ -173,10 +182,14 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(parent: Path, *, rate: float, webhook_url: str) -> AsyncIterator[Installation]:
-    """A fresh one, everything running."""
-    with services.running(parent, given={}) as found:
-        made = Installation(parent, found, rate)
+async def installation(
+    parent: Path, *, rate: float, webhook_url: str | None = None, on_two_hosts: bool = False
+) -> AsyncIterator[Installation]:
+    """A fresh one, everything running. on_two_hosts: see `hosts.whether_possible`."""
+    async with AsyncExitStack() as held:
+        found = held.enter_context(services.running(parent, given={}))
+        hosts = await held.enter_async_context(two_hosts(found.database_url, found.redis_url)) if on_two_hosts else ()
+        made = Installation(parent, found, rate, hosts)
         await asyncio.to_thread(migrations.upgrade, found.database_url)
         await _settable_clock(found.database_url)
         _city(made.city_folder)
@@ -207,7 +220,7 @@ async def _settable_clock(database_url: str) -> None:
         await connection.close()
 
 
-async def _load(made: Installation, webhook_url: str) -> None:
+async def _load(made: Installation, webhook_url: str | None) -> None:
     engine = make_engine(made.found.database_url)
     file = made.folder / "accounts.json"
     try:

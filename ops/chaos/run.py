@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +18,12 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from backend.errors import Invalid
+from backend.errors import Invalid, Unavailable
 from ops import audit
 from ops.chaos import checker
 from ops.chaos.diary import Diary
 from ops.chaos.faults import Saboteur
+from ops.chaos.hosts import whether_possible
 from ops.chaos.installation import Installation, chance_of, installation
 from ops.chaos.partner import Partner
 from ops.chaos.people import Client, Desk, Officer, Reporter, Screen
@@ -58,7 +60,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return not (self.lost or self.doubled or self.other)
 
 
-def chaos(*, minutes: float = 3.0, seed: int = 1, json: bool = False, keep: bool = False) -> int:
+def chaos(
+    *, minutes: float = 3.0, seed: int = 1, json: bool = False, keep: bool = False, two_hosts: bool = False
+) -> int:
     """破坏性演练：真实客户端、真实进程，随机杀进程、停服务、改时钟；随后独立核对。Break it on purpose, then check what clients were told.
 
     Parameters
@@ -66,11 +70,14 @@ def chaos(*, minutes: float = 3.0, seed: int = 1, json: bool = False, keep: bool
     minutes: 持续多少分钟。How long.
     seed: 随机种子。Which faults, in which order.
     json: 输出 JSON。As JSON.
+    two_hosts: 在两台（网络命名空间模拟的）主机上运行，并增加“断网”故障。On two hosts (network namespaces; needs root), which are cut off too.
     keep: 保留数据目录和进程日志。Keep its folder, with the logs of the processes.
     """
     if not 0.2 <= minutes <= 24 * 60:
         raise Invalid("时长应为 0.2 至 1440 分钟。", "From 0.2 to 1440 minutes.", field="minutes")
-    outcome, folder = asyncio.run(run(minutes, seed, keep=keep))
+    if two_hosts and (reason := whether_possible()):
+        raise Unavailable(f"无法建立两台主机：{reason}", f"Two hosts cannot be made: {reason}")
+    outcome, folder = asyncio.run(run(minutes, seed, keep=keep, on_two_hosts=two_hosts))
     if json:
         print(msgspec.json.format(msgspec.json.encode(outcome)).decode())
     else:
@@ -80,14 +87,18 @@ def chaos(*, minutes: float = 3.0, seed: int = 1, json: bool = False, keep: bool
     return 0 if outcome.is_well else 1
 
 
-async def run(minutes: float, seed: int, *, keep: bool = False) -> tuple[Outcome, Path]:
+async def run(minutes: float, seed: int, *, keep: bool = False, on_two_hosts: bool = False) -> tuple[Outcome, Path]:
     """The whole of it in a folder of its own."""
     folder = _fresh_folder()
     photos = folder / "files" / "photos"
     diary = Diary()
     small_disk = commands.run(("mount", "-t", "tmpfs", "-o", f"size={PHOTO_DISK}", "tmpfs", str(photos)), within_s=10)
     try:
-        async with Partner(diary) as partner, installation(folder, rate=RATE, webhook_url=partner.address) as place:
+        async with AsyncExitStack() as held:
+            partner = await held.enter_async_context(Partner(diary))
+            place = await held.enter_async_context(
+                installation(folder, rate=RATE, webhook_url=partner.address, on_two_hosts=on_two_hosts)
+            )
             saboteur = Saboteur(place, partner, chance_of(seed, "faults"))
             began = time.monotonic()
             await _play(place, diary, saboteur, minutes, seed)

@@ -62,8 +62,8 @@ async def shared(
 @pytest.fixture
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many requests as a test likes; the limits are a matter of their own."""
-    monkeypatch.setattr("backend.web.Limiter.demand", _anything)
+    monkeypatch.setattr("backend.limits.limiter.Limiter.demand", anything)
 
 
-def _anything(*_: object) -> None:
+async def anything(*_: object) -> None:
     """No limit."""

@@ -212,7 +212,6 @@ async def test_characters_that_cannot_be_kept_never_cost_the_report(shared: Api)
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/api/reports", f'{{"place": {HERE}, "looks": {{"colours": ["\\u0000"]}}}}'),
         ("/api/sessions", '{"login": "a\\u0000b", "password": "x"}'),
     ],
 )

@@ -26,6 +26,7 @@ from tests.api.builders import (
     a_report,
     problem_of,
 )
+from tests.api.conftest import anything
 from tests.api.two_of_everything import WHY, Thing, World, build_world
 from tests.conftest import START
 
@@ -144,7 +145,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(shared: Api) -> AsyncIterator[World]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("backend.web.Limiter.demand", lambda *_: None)
+        patch.setattr("backend.limits.limiter.Limiter.demand", anything)
         yield await build_world(shared)
 
 

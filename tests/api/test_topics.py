@@ -35,6 +35,7 @@ from tests.api.builders import (
     a_report,
     problem_of,
 )
+from tests.api.conftest import anything
 from tests.api.written_kinds import kinds_written
 from tests.conftest import START
 
@@ -101,7 +102,7 @@ class World:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(shared: Api) -> AsyncIterator[World]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("backend.web.Limiter.demand", lambda *_: None)
+        patch.setattr("backend.limits.limiter.Limiter.demand", anything)
         teams = await shared.teams(IN_ZHONGSHAN, IN_XIGANG)
         roles: list[str] = [role for role in shared.office.city.policy.roles if role not in NOT_FOR_PEOPLE]
         people = {

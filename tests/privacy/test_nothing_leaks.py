@@ -297,7 +297,7 @@ async def test_no_marker_leaves(database_url: str, redis: redis_asyncio.Redis, r
         heard.hear("metrics", (await api.http.get("/metrics")).content)
     while message := await listening.get_message(timeout=0.5):
         heard.hear("redis channels", str(message["data"]))
-    await listening.aclose()
+    await listening.aclose()  # type: ignore[no-untyped-call]
     dumped = commands.run((str(postgres.binary("pg_dump")), database_url), within_s=120)
     assert dumped.returncode == 0, dumped.stdout
     heard.hear("dump of the database", dumped.stdout)

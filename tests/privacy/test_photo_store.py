@@ -1,5 +1,6 @@
 """A stored photo is sealed, whole, and named by nothing that is known of it; no crash and no full disk leaves half of one."""
 
+import errno
 import os
 import resource
 import signal
@@ -13,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from backend.errors import NotFound, Unavailable
+from backend.intake import photo_store
 from backend.intake.photo_store import FolderStore
 from backend.sealing import Ring, fresh_key
+from tests.api.builders import Api, a_photo, a_report, problem_of
 from tests.keys import KEYS, RING
 
 CONTENT = b"\x00" + b"the picture of somebody" * 4000
@@ -218,3 +221,30 @@ def test_a_folder_that_cannot_be_flushed_keeps_no_photo(
         store.put(b"x")
     assert refused.value.code == code
     assert files(store) == []
+
+
+async def test_a_full_disk_reaches_the_reporter_in_words_and_leaves_neither_row_nor_file(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = await api.public.did("/api/reports", a_report())
+    path, photo = f"/api/reports/{receipt['receipt']}/photos", {"photo": ("a.jpg", a_photo(), "image/jpeg")}
+    root = api.parts.settings.data_folder / "photos"
+    written = 0
+    real = photo_store._write_whole
+
+    def full_at_the_second(path: Path, data: bytes) -> None:
+        nonlocal written
+        written += 1
+        if written > 1:
+            raise OSError(errno.ENOSPC, "no room")
+        real(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(photo_store, "_write_whole", full_at_the_second)
+        said = problem_of(await api.http.post(path, files=photo))
+    assert (said["status"], said["code"]) == (503, "photo_store_full")
+    assert "存储空间已满" in said["detail_zh"]
+    assert not [path for path in root.rglob("*") if path.is_file()]
+    assert (await api.http.post(path, files=photo)).status_code == 201
+    assert (await api.http.post(path, files=photo)).status_code == 201
+    assert len([path for path in root.rglob("*") if path.is_file()]) == 2, "the same picture again is the one there is"

@@ -112,7 +112,6 @@ async def _refusals(api: Api) -> str:
         {"place": {"lon": 0, "lat": 0}},
         {"people_count": 0},
         {"contact": {**CONTACT, "more": 1}},
-        {"looks": {"colours": ["\u0000"]}},
         {"channel": "hotline"},
         {"occurred_at": "2036-01-01T00:00:00+08:00"},
     ]

@@ -1,0 +1,140 @@
+"""The gate before every route: how much one sender may ask is looked at here, so that no route can forget it (I15).
+
+`Gate` stands around the whole application: so many requests a minute and so many at once, by the policy's `[limits]`.
+`look` is asked for each request once its route is known and has the limits that belong to single routes (`BY_ROUTE`). What
+depends on what is sent (the channel of a report, how many positions) is asked by `of_reports` and `of_positions`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send, WebSocketScope
+
+from backend.access.actor import Actor
+from backend.errors import TooMany
+from backend.limits.buckets import Want
+from backend.limits.limiter import Limiter, Sender, by_address
+from backend.live.inbox import TRY_LATER
+from backend.office import Office
+from backend.policy import Policy
+from backend.web import refused
+
+NEVER_LIMITED: Final = frozenset({"/health", "/metrics"})
+"""Who watches over us must see that it is busy."""
+
+
+class RouteLimit(NamedTuple):
+    """name: a number of `[limits]`, and the bucket. by_address: also of those who say who they are."""
+
+    name: str
+    by_address: bool = False
+
+
+BY_ROUTE: Final[Mapping[tuple[str, str], RouteLimit]] = {
+    ("GET", "/api/reports/{receipt}"): RouteLimit("look_ups_per_minute"),
+    ("POST", "/api/reports/similar"): RouteLimit("similar_per_minute"),
+    ("POST", "/api/reports/{receipt}/photos"): RouteLimit("photos_per_minute"),
+    ("POST", "/api/sessions"): RouteLimit("sign_ins_per_minute", by_address=True),
+    ("POST", "/api/feed/tickets"): RouteLimit("tickets_per_minute"),
+}
+
+
+class Gate:
+    """An ASGI application around another: `limits` are the city's."""
+
+    def __init__(self, app: ASGIApp, limiter: Limiter, office: Office) -> None:
+        self._app, self._limiter, self._limits = app, limiter, office.city.policy.limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request or socket."""
+        if scope["type"] == ScopeType.HTTP and scope["path"] not in NEVER_LIMITED:
+            await self._request(scope, receive, send)
+        elif scope["type"] == ScopeType.WEBSOCKET:
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        sender = _sender(self._limiter, scope)
+        try:
+            await self._limiter.demand(self._general(sender))
+            async with self._limiter.turns.turn(sender.name, getattr(self._limits.at_once, sender.kind)):
+                await self._app(scope, receive, send)
+        except TooMany as fault:
+            await _answer(scope, receive, send, fault)
+
+    async def _socket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+        try:
+            await self._limiter.demand(self._general(_sender(self._limiter, scope)))
+        except TooMany:
+            await receive()
+            # Accepted first: a browser cannot see why a handshake failed.
+            await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+            await send({"type": "websocket.close", "code": TRY_LATER.code, "reason": TRY_LATER.reason})
+            return
+        await self._app(scope, receive, send)
+
+    def _general(self, sender: Sender) -> Want:
+        return Want(f"requests:{sender.name}", getattr(self._limits.requests_per_minute, sender.kind))
+
+
+def of_reports(policy: Policy, channel: str, sender: Sender) -> Want:
+    """One report of this sender through this channel."""
+    return Want(f"reports:{channel}:{sender.name}", policy.intake.rate_per_minute.get(channel, 10))
+
+
+def of_positions(policy: Policy, team_id: UUID, count: int) -> Want:
+    """So many positions of a team."""
+    return Want(f"positions:{team_id}", policy.limits.positions_per_minute, cost=count)
+
+
+def sender_of(connection: ASGIConnection[Any, Any, Any, State], by: Actor) -> Sender:
+    """Who is limited: an account or partner as itself, the public by address."""
+    return _by_address(connection.scope) if by.kind == "public" else Sender(by.id, by.kind)
+
+
+async def look(connection: ASGIConnection[Any, Any, Any, State], _: BaseRouteHandler) -> None:
+    """Asked before a route runs: the limits that are its own. Raises TooMany."""
+    limit = BY_ROUTE.get((str(connection.scope.get("method", "")), connection.scope.get("path_template", "")))
+    if limit is None:
+        return
+    parts = connection.app.state["parts"]
+    limiter: Limiter = parts.limiter
+    sender = _by_address(connection.scope) if limit.by_address else _sender(limiter, connection.scope)
+    per_minute = getattr(parts.office.city.policy.limits, limit.name)
+    await limiter.demand(Want(f"{limit.name}:{sender.name}", per_minute))
+
+
+def _sender(limiter: Limiter, scope: HTTPScope | WebSocketScope) -> Sender:
+    return limiter.sender(authorization_of(scope), _host(scope))
+
+
+def _by_address(scope: HTTPScope | WebSocketScope) -> Sender:
+    return by_address(_host(scope))
+
+
+def _host(scope: HTTPScope | WebSocketScope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+def authorization_of(scope: HTTPScope | WebSocketScope) -> str | None:
+    """The header by which one says who one is."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), None)
+
+
+async def _answer(scope: HTTPScope, receive: Receive, send: Send, fault: TooMany) -> None:
+    """The same problem document as everywhere."""
+    answer = refused(Request(scope, receive=receive, send=send), fault)
+    body = msgspec.json.encode(answer.content)
+    headers = {"content-type": str(answer.media_type), "content-length": str(len(body)), **answer.headers}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": fault.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
