@@ -24,7 +24,6 @@ class Evidence(msgspec.Struct, frozen=True):
     diary: Diary
     database: asyncpg.Connection
     photo_folder: Path
-    webhook_to: str
     elapsed_s: float
 
 

@@ -159,7 +159,7 @@ async def _judged(
 ) -> Outcome:
     connection = await asyncpg.connect(place.found.database_url)
     try:
-        evidence = checker.Evidence(diary, connection, place.photos, saboteur.partner.address, elapsed_s)
+        evidence = checker.Evidence(diary, connection, place.photos, elapsed_s)
         found = await checker.check(evidence)
         events = await connection.fetchval("SELECT count(*) FROM events")
     finally:
