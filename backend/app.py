@@ -20,7 +20,6 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import NotFoundException
-from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
@@ -30,7 +29,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from backend import gate, metrics
 from backend.access.actor import Actor
-from backend.api_document import Refusals
+from backend.api_document import DocumentConfig, Refusals
 from backend.city import City, open_city
 from backend.db import make_engine
 from backend.dispatch import board
@@ -49,7 +48,7 @@ from backend.office import Office
 from backend.settings import Settings
 from backend.steady import SteadyTime
 from backend.stopping import Stopping
-from backend.web import EXCEPTION_HANDLERS, who_asks
+from backend.web import EXCEPTION_HANDLERS, JsonRequest, who_asks
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
@@ -116,7 +115,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
     """The API of one process. `city` when it has been read already, else from the settings' folder."""
     parts = Parts(settings, city or open_city(settings.city_folder))
 
-    async def by(scope: HTTPScope) -> Actor:
+    async def by(scope: Scope) -> Actor:
         token = gate.authorization_of(scope)
         try:
             actor = await who_asks(ASGIConnection[Any, Any, Any, State](scope), parts.office)
@@ -142,11 +141,13 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         "watch": parts.watch,
         "limiter": parts.limiter,
         "stopping": parts.stopping,
+        "steady": parts.time,
         "allowed_origins": settings.allowed_origins,
         "secret_key": settings.secret_key,
     }
     dependencies = {name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()}
     dependencies |= {"by": Provide(by), "now": Provide(now, sync_to_thread=False)}
+    document = _openapi()
     app = Litestar(
         route_handlers=[
             *ROUTES,
@@ -156,11 +157,12 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         guards=[gate.look],
         lifespan=[parts.running],
+        request_class=JsonRequest,
         request_max_body_size=LARGEST_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
-        openapi_config=_openapi(),
+        openapi_config=document,
         logging_config=None,
-        plugins=[Refusals()],
+        plugins=[Refusals(document.shapes)],
         state=State({"parts": parts}),
     )
     # Outermost, since middleware of the framework is not asked for an address that it does not know.
@@ -179,8 +181,8 @@ def _not_found_as_everywhere(answer: Response[Any]) -> Response[Any]:
     return answer
 
 
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
+def _openapi() -> DocumentConfig:
+    return DocumentConfig(
         title="救助圈 Rescue Circle",
         version="1",
         description=(

@@ -125,7 +125,7 @@ def _host(scope: HTTPScope | WebSocketScope) -> str | None:
     return client[0] if client else None
 
 
-def authorization_of(scope: HTTPScope | WebSocketScope) -> str | None:
+def authorization_of(scope: Scope) -> str | None:
     """The header by which one says who one is."""
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), None)
 

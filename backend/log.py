@@ -13,10 +13,11 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.access.actor import Actor
+from backend.bulk import add_rows
 from backend.db import events
 from backend.ids import new_id
 
@@ -62,16 +63,18 @@ async def append(tx: AsyncConnection, city_id: str, entries: Sequence[Entry], *,
     rows, written = [], []
     for entry in entries:
         seq += 1
-        event = _event(entry, seq, now)
-        hash_ = link(prev, city_id, event)
-        rows.append({"city_id": city_id, **msgspec.structs.asdict(event), "prev_hash": prev, "hash": hash_})
+        data = _encode(entry.data)  # once: for the hash and for the table
+        event = _event(entry, seq, now, data)
+        hash_ = _link(prev, city_id, event, msgspec.Raw(data))
+        row = {"city_id": city_id, **msgspec.structs.asdict(event), "data": msgspec.Raw(data)}
+        rows.append({**row, "prev_hash": prev, "hash": hash_})
         written.append(event)
         prev = hash_
-    await tx.execute(insert(events), rows)
+    await add_rows(tx, events, rows)
     return written
 
 
-def _event(entry: Entry, seq: int, now: datetime) -> Event:
+def _event(entry: Entry, seq: int, now: datetime, data: bytes) -> Event:
     return Event(
         seq=seq,
         id=new_id(),
@@ -84,13 +87,18 @@ def _event(entry: Entry, seq: int, now: datetime) -> Event:
         occurred_at=entry.occurred_at,
         recorded_at=now,
         command_id=entry.command_id,
-        data=msgspec.to_builtins(entry.data),
+        data=msgspec.json.decode(data),
     )
 
 
 def link(prev: bytes, city_id: str, event: Event) -> bytes:
     """The hash of an event over the one before it (32 bytes, SHA-256 over sorted JSON, times in UTC)."""
+    return _link(prev, city_id, event, event.data)
+
+
+def _link(prev: bytes, city_id: str, event: Event, data: dict[str, Any] | msgspec.Raw) -> bytes:
     body = msgspec.structs.asdict(event)
+    body["data"] = data
     body["occurred_at"] = event.occurred_at.astimezone(UTC)
     body["recorded_at"] = event.recorded_at.astimezone(UTC)
     return hashlib.sha256(prev + city_id.encode() + _encode(body)).digest()

@@ -26,7 +26,7 @@ from backend.live.positions import Fix as LiveFix
 from backend.live.positions import Positions
 from backend.office import Office
 from backend.patrol import duty, positions
-from backend.patrol.duty import Presence
+from backend.patrol.duty import DutyState, Presence
 from backend.patrol.positions import Fix, TeamFix
 from backend.patrol.teams import get_team
 from backend.web import CommandBody, Empty, WithReason, command
@@ -43,9 +43,9 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class Duty(Struct, frozen=True, forbid_unknown_fields=True):
-    """on_duty, resting or off_duty."""
+    """What the team is to be."""
 
-    state: str
+    state: DutyState
 
 
 class Fixes(Struct, frozen=True, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ from backend.intake.report import Report, prepare
 from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
 from backend.office import Office
-from backend.web import AnyRequest
+from backend.web import DROPS_UNREADABLE, AnyRequest
 
 LARGEST_PHOTO_BODY_BYTES = 32_000_000
 """Above every policy's `max_photo_mb`, so that what is somewhat too big is refused in words about photos."""
@@ -64,7 +64,7 @@ class Reports(Controller):
     path = "/api/reports"
     tags = ("线索 Reports",)
 
-    @post(summary="提交线索 Report somebody who needs help")
+    @post(summary="提交线索 Report somebody who needs help", opt={DROPS_UNREADABLE: True})
     async def file(
         self,
         request: AnyRequest,
@@ -89,7 +89,12 @@ class Reports(Controller):
         """不含任何个人信息。 No personal data: only how far it has come."""
         return await asking.report_status(office, parse_receipt(receipt))
 
-    @post("/similar", summary="附近是否已有类似线索 Is it one of these?", status_code=200)
+    @post(
+        "/similar",
+        summary="附近是否已有类似线索 Is it one of these?",
+        status_code=200,
+        opt={DROPS_UNREADABLE: True},
+    )
     async def similar(
         self,
         data: Annotated[SimilarTo, Body(examples=[SIMILAR_EXAMPLE])],

@@ -35,7 +35,8 @@ WORDS = {
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What an audit found. anchored: the last event that a witness outside the database stands for; None without one."""
+    """What an audit found. anchored: the last event that a witness outside the database stands for; None without one.
+    restored_at: when the database was put back to a backup, and what came after that was lost."""
 
     city: str
     events: int
@@ -45,6 +46,7 @@ class Report(Struct, frozen=True, kw_only=True):
     cut_off: list[int]
     anchored: int | None
     anchored_at: datetime | None
+    restored_at: list[datetime]
     witness_fault: str | None = None
 
     @property
@@ -112,6 +114,7 @@ async def _report(tx: AsyncConnection, office: Office, settings: Settings, kept_
         cut_off=await anchors.contradictions(tx, office.city_id, standing),
         anchored=standing[-1].seq if standing else None,
         anchored_at=standing[-1].at if standing else None,
+        restored_at=[one.at for one in standing if one.restored and one.at],
         witness_fault=fault,
     )
 
@@ -138,6 +141,7 @@ def _lines(report: Report) -> list[str]:
             f"完整 Whole: {report.events} 个事件，哈希链无断裂；各表与日志一致。",
             f"{report.events} events, the chain holds, every table that the log tells of follows from it.",
             _anchor_line(report),
+            *(f"曾于 {at:%Y-%m-%d %H:%M} 从备份恢复 Restored from a backup then." for at in report.restored_at),
             f"首部 Head: {report.events}:{report.head}",
             "日志不证明的表 Not proven by the log: " + ", ".join(sorted(proof.NOT_PROVEN)),
         ]

@@ -14,10 +14,11 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import log, migrations
+from backend import anchors, log, migrations
 from backend.city import open_city
 from backend.db import make_engine
 from backend.errors import Conflict, Invalid, Unavailable
+from backend.settings import Settings
 from ops import backup, postgres_tools
 from ops.backup import DUMP, PHOTOS, Manifest, Source
 from ops.tables import table_facts, table_names
@@ -60,12 +61,21 @@ def restore(folder: Path, *, replace: str | None = None) -> None:
         f"✔ Restored and proven: the log's chain holds up to {proven.log_seq}, the head of the backup; {proven.tables} tables "
         f"with {proven.rows} rows are the same row by row; {proven.photos} photo files are the same."
     )
+    _anchor(settings, city.id, folder)
     waiting = migrations.pending(backup.check(folder, hashes=False).revision)
     if waiting:
         print(
             "备份来自旧版本，请接着运行 rescue db migrate。The backup is of an older version: now run rescue db migrate"
         )
     print(f"⚠ {backup.KEYS_ZH}\n⚠ {backup.KEYS_EN}")
+
+
+def _anchor(settings: Settings, city_id: str, folder: Path) -> None:
+    """Whoever verifies the log later is told that its end was lost here, and when."""
+    manifest = backup.check(folder, hashes=False)
+    now = settings.clock.now()
+    anchor = anchors.Anchor(at=now, seq=manifest.log_seq, hash=manifest.log_hash, restored=True)
+    anchors.write(anchors.file_of(settings.data_folder, city_id), anchor, secret_key=settings.secret_key)
 
 
 async def bring_back(folder: Path, target: Source, *, replace: str | None = None) -> Proven:

@@ -3,7 +3,7 @@
 Who may approve may also ask; nobody grants their own request.
 """
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from backend.dispatch.change import Answer, Change, Command, earlier_answer, rec
 from backend.dispatch.lifecycle import EXTENDABLE, next_stage
 from backend.dispatch.move import Rows, move, touched
 from backend.dispatch.offers import withdraw_live_offer
-from backend.dispatch.records import Approval, Case
+from backend.dispatch.records import Approval, ApprovalAction, Case
 from backend.dispatch.timekeeping import extended
 from backend.dispatch.words import readable, words
 from backend.errors import Conflict, Invalid, NotAllowed
@@ -23,7 +23,7 @@ from backend.ids import new_id
 from backend.office import Office
 from backend.policy import Span
 
-ACTIONS = {
+ACTIONS: dict[str, tuple[str, str]] = {
     "suspend": ("挂账", "suspend"),
     "extend": ("延时", "extend"),
     "return": ("回退", "return"),
@@ -53,7 +53,7 @@ async def ask(office: Office, case_id: UUID, action: str, reason: str, by: str |
         request = Approval(
             id=new_id(),
             case_id=case.id,
-            action=action,
+            action=cast(ApprovalAction, action),
             state="asked",
             reason=reason,
             wanted=wanted,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -27,8 +28,9 @@ DISTANCES_M = (100, 200, 500, 1000, 2000, 3000)
 MINUTES = 15
 NOT_FOR_THE_PUBLIC = frozenset({"abuse", "trafficking", "domestic_violence"})
 
+PublicState = Literal["received", "accepted", "on_the_way", "on_the_spot", "done", "closed", "refused"]
 # A stage as the public reads it: no team, no person, no outcome of a single life.
-PUBLIC_WORDS: dict[str, tuple[str, str, str]] = {
+PUBLIC_WORDS: dict[str, tuple[PublicState, str, str]] = {
     "discovered": ("received", "已收到，正在核实。", "Received; being looked at."),
     "accepted": ("accepted", "已受理，正在安排就近队伍。", "Accepted; the nearest team is being arranged."),
     "dispatched": ("on_the_way", "队伍正在赶往现场。", "A team is on its way."),
@@ -43,10 +45,10 @@ PUBLIC_WORDS: dict[str, tuple[str, str, str]] = {
 
 
 class ReportStatus(Struct, frozen=True, kw_only=True):
-    """How far a report has come. state: received, accepted, on_the_way, on_the_spot, done, closed or refused."""
+    """How far a report has come, in words for the reporter."""
 
     receipt: str
-    state: str
+    state: PublicState
     zh: str
     en: str
     reason_zh: str | None
@@ -64,7 +66,7 @@ class Similar(Struct, frozen=True, kw_only=True):
     score: float
     reasons_zh: list[str]
     reasons_en: list[str]
-    state: str
+    state: PublicState
 
 
 async def report_status(office: Office, receipt: str) -> ReportStatus:

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -17,20 +17,81 @@ from backend import db
 from backend.access.actor import Actor
 from backend.access.permissions import scopes
 from backend.dispatch import find
-from backend.dispatch.records import Case, ClockRow, Offer
+from backend.dispatch.lifecycle import Stage
+from backend.dispatch.records import Case, CaseChannel, ClockRow, Offer
 from backend.live.visibility import may_follow
 from backend.office import Office
+from backend.patrol.duty import DutyState
+from backend.policy import Priority
+
+Mode = Literal["car", "ebike", "foot"]
 
 
 class CaseFilter(Struct, frozen=True, kw_only=True):
     """What a list is narrowed to. before: (opened_at, id) of the last one seen, for the next page."""
 
-    stages: list[str] = []
+    stages: list[Stage] = []
     region: str | None = None
-    channel: str | None = None
-    priority: str | None = None
+    channel: CaseChannel | None = None
+    priority: Priority | None = None
     before: tuple[datetime, UUID] | None = None
     limit: int = 50
+
+
+class TeamShown(Struct, frozen=True, kw_only=True):
+    """A team on the board. Where it is, in WGS-84 degrees, is None before its first fix and off duty."""
+
+    id: UUID
+    code: str
+    name: str
+    organisation: str
+    mode: Mode
+    skills: list[str]
+    size: int
+    regions: list[str]
+    state: DutyState
+    state_since: datetime
+    shift_ends_at: datetime | None
+    lon: float | None
+    lat: float | None
+    fix_at: datetime | None
+    heading_deg: float | None
+
+
+class Board(Struct, frozen=True, kw_only=True):
+    """What `snapshot` shows."""
+
+    cases: list[Case]
+    offers: list[Offer]
+    clocks: list[ClockRow]
+    teams: list[TeamShown]
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """Why this team. candidates: with exact seconds and reasons, as they were when it was decided."""
+
+    id: UUID
+    case_id: UUID
+    made_at: datetime
+    made_by: str
+    method: str
+    basis: str
+    round: int
+    phase: int
+    chosen_team: UUID | None
+    candidates: list[dict[str, Any]]
+    reason: dict[str, Any]
+    policy_hash: str
+
+
+class Photo(Struct, frozen=True, kw_only=True):
+    """A photo that may be asked for. Sizes in pixels."""
+
+    id: UUID
+    sighting_id: UUID
+    width_px: int
+    height_px: int
+    taken_in_at: datetime
 
 
 def visible(office: Office, by: Actor, action: str = "case:read") -> ColumnElement[bool]:

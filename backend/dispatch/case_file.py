@@ -5,7 +5,6 @@ A case is seen by many, what was said in it by fewer: descriptions and photos ne
 """
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,6 +16,7 @@ from backend import db, log, personal
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed, demand
 from backend.dispatch import board, find
+from backend.dispatch.board import Photo
 from backend.dispatch.records import Case, ClockRow, HandlingRow, Offer, Suggestion
 from backend.errors import NotFound
 from backend.intake.photo_rows import store_key
@@ -29,7 +29,7 @@ class CaseFile(Struct, frozen=True, kw_only=True):
 
     case: Case
     sightings: list[Sighting]
-    photos: list[dict[str, Any]]
+    photos: list[Photo]
     offers: list[Offer]
     clocks: list[ClockRow]
     handlings: list[HandlingRow]
@@ -55,7 +55,7 @@ async def case_file(tx: AsyncConnection, office: Office, by: Actor, case: Case) 
     return CaseFile(
         case=case,
         sightings=[msgspec.structs.replace(one, receipt="", reporter="") for one in sightings],
-        photos=await board.photos_of(tx, office, [one.id for one in sightings]),
+        photos=msgspec.convert(await board.photos_of(tx, office, [one.id for one in sightings]), list[Photo]),
         offers=[o for o in offers if allowed(roles, by, "offer:read", Object(regions=case.regions, teams=[o.team_id]))],
         clocks=list((await find.clocks_of(tx, office, case.id)).values()),
         handlings=[_visit_as_seen(office, by, case, visit) for visit in handlings],

@@ -11,20 +11,22 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import and_, insert, update
+from sqlalchemy import Table, and_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import log
 from backend.access.actor import Actor
 from backend.access.once import Once, first_answer, keep_answer
 from backend.access.permissions import Object, demand
+from backend.bulk import add_rows
+from backend.dispatch.lifecycle import Stage
 from backend.dispatch.notices import enqueue_notices
 from backend.dispatch.records import Approval, Case, Offer, Revisit, Row
 from backend.dispatch.tables import NOT_IN_LOG, TABLES, key_of
 from backend.dispatch.words import Words
 from backend.dispatch.words import keep as keep_words
 from backend.office import Office
-from backend.personal import sealed
+from backend.personal import fields_of, sealed
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -52,7 +54,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     seq: int
     case_id: UUID | None = None
     number: int | None = None
-    stage: str | None = None
+    stage: Stage | None = None
     version: int | None = None
     offer_id: UUID | None = None
     approval_id: UUID | None = None
@@ -117,8 +119,12 @@ async def write_rows(tx: AsyncConnection, office: Office, changes: Sequence[Chan
     for kind, table in TABLES.items():
         fresh = [after for before, after in final.values() if before is None and type(after) is kind]
         if fresh:
-            rows = [sealed(office.ring, table, msgspec.structs.asdict(row)) for row in fresh]
-            await tx.execute(insert(table), [{"city_id": office.city_id, **row} for row in rows])
+            await add_rows(tx, table, [_new_row(office, table, row) for row in fresh])
+
+
+def _new_row(office: Office, table: Table, row: Row) -> dict[str, Any]:
+    values = {"city_id": office.city_id, **msgspec.structs.asdict(row)}
+    return sealed(office.ring, table, values) if fields_of(table) else values
 
 
 def _answer(seq: int, changes: Sequence[Change]) -> Answer:

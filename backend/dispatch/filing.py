@@ -11,16 +11,17 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select
+from sqlalchemy import ARRAY, Uuid, any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, personal
 from backend.access.actor import SYSTEM
+from backend.bulk import add_rows
 from backend.dispatch import find, timekeeping
 from backend.dispatch.change import Change, Command, record
 from backend.dispatch.lifecycle import OPEN_STAGES
 from backend.dispatch.move import case_of, move, touched
-from backend.dispatch.nearby import near_cases, reach_m
+from backend.dispatch.nearby import near_cases
 from backend.dispatch.records import Case, Link, Row, Suggestion
 from backend.errors import Conflict
 from backend.geo.place import LonLat, distance_m
@@ -30,6 +31,10 @@ from backend.intake.looks import Looks
 from backend.intake.report import Prepared, Sighting
 from backend.intake.triage import merge_priority
 from backend.office import Office
+from backend.policy import Priority
+
+METRES_PER_DEGREE = 111_000.0
+"""Of latitude, rather too few than too many."""
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -40,7 +45,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     case_id: UUID
     case_number: int
     known: bool
-    priority: str
+    priority: Priority
     call_first: list[str]
     warnings: list[dict[str, Any]]
     repeated: bool = False
@@ -56,11 +61,16 @@ class _Desk:
         self.changes: list[Change] = []
         self.receipts: dict[UUID, Receipt] = {}
 
-    def near(self, report: Prepared) -> dict[UUID, duplicates.Candidate]:
+    def near(self, about: duplicates.Report) -> dict[UUID, duplicates.Candidate]:
         """The cases that this very filing has opened or changed and that lie within reach of the report."""
-        radius_m = reach_m(report, self.office.city.policy)
-        place = LonLat(report.sighting.lon, report.sighting.lat)
-        return {id_: c for id_, c in self.fresh.items() if distance_m(c.place, place) <= radius_m}
+        policy, place = self.office.city.policy, about.place
+        radius_m = duplicates.reach_m(policy.intake.duplicate_window.seconds, policy, about.looks, about.accuracy_m)
+        most_deg = radius_m / METRES_PER_DEGREE  # most are far off, which a subtraction shows
+        return {
+            id_: c
+            for id_, c in self.fresh.items()
+            if abs(c.place.lat - place.lat) <= most_deg and distance_m(c.place, place) <= radius_m
+        }
 
 
 async def file_reports(office: Office, reports: Sequence[Prepared]) -> list[Receipt]:
@@ -108,8 +118,9 @@ async def _file(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
 
 async def _take(tx: AsyncConnection, desk: _Desk, report: Prepared, candidates: Sequence[duplicates.Candidate]) -> None:
     """Judge one report against what is known; join it or open a case for it."""
-    known = {UUID(c.case_id): c for c in candidates} | desk.near(report)
-    matches = duplicates.rank(report.for_duplicates(), known.values(), desk.office.city.policy)
+    about = report.for_duplicates()
+    known = {UUID(c.case_id): c for c in candidates} | desk.near(about)
+    matches = duplicates.rank(about, known.values(), desk.office.city.policy)
     sure = duplicates.to_join(matches, desk.office.city.policy)
     if sure is not None:
         case = await _hold(tx, desk, UUID(sure.case_id))
@@ -154,7 +165,7 @@ def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, be
         lat=sighting.lat if later else case.lat,
         regions=sighting.regions if later else case.regions,
         address=(sighting.address if later else None) or case.address,
-        priority=merge_priority(case.priority, triage.priority),  # type: ignore[arg-type]
+        priority=merge_priority(case.priority, triage.priority),
         dangers=sorted({*case.dangers, *sighting.dangers}),
         call_first=list(dict.fromkeys([*triage.call_first, *case.call_first])),
         skills=sorted({*case.skills, *triage.skills}),
@@ -285,10 +296,10 @@ def _receipt(case: Case, report: Prepared, *, known: bool) -> Receipt:
 
 async def _write_sightings(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> None:
     rows = [personal.sealed(office.ring, db.sightings, msgspec.structs.asdict(r.sighting)) for r in reports]
-    await tx.execute(insert(db.sightings), [{"city_id": office.city_id, **row} for row in rows])
+    await add_rows(tx, db.sightings, [{"city_id": office.city_id, **row} for row in rows])
     contacts = [_contact(office, r) for r in reports if r.contact is not None or r.recording_ref is not None]
     if contacts:
-        await tx.execute(insert(db.sighting_contacts), contacts)
+        await add_rows(tx, db.sighting_contacts, contacts)
 
 
 def _contact(office: Office, report: Prepared) -> dict[str, Any]:
@@ -310,7 +321,7 @@ async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Pr
         select(s, c.c.id.label("case_id"), c.c.number, c.c.priority, c.c.call_first, links.c.joined_by)
         .join(links, (links.c.city_id == s.c.city_id) & (links.c.sighting_id == s.c.id) & links.c.left_at.is_(None))
         .join(c, (c.c.city_id == links.c.city_id) & (c.c.id == links.c.case_id))
-        .where(s.c.city_id == office.city_id, s.c.id.in_([r.sighting.id for r in reports]))
+        .where(s.c.city_id == office.city_id, s.c.id == any_(literal([r.sighting.id for r in reports], ARRAY(Uuid))))
     )
     sent = {r.sighting.id: r.sighting for r in reports}
     found: dict[UUID, Receipt] = {}

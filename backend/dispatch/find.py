@@ -101,7 +101,7 @@ async def offers_of(tx: AsyncConnection, office: Office, case_id: UUID) -> list[
     return await fetch(tx, office, Offer, query)
 
 
-async def clocks_of(tx: AsyncConnection, office: Office, case_id: UUID) -> dict[str, ClockRow]:
+async def clocks_of(tx: AsyncConnection, office: Office, case_id: UUID) -> dict[ClockKind, ClockRow]:
     """A case's clocks by kind. Ask with the case locked when they are to change."""
     found = await fetch(tx, office, ClockRow, rows_of(ClockRow, office, db.clocks.c.case_id == case_id))
     return {clock.kind: clock for clock in found}

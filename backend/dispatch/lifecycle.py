@@ -1,17 +1,31 @@
 """The life of a case and of an offer: two tables, and one function to read each.
 
 发现 discovered → 受理 accepted → 派遣 dispatched → 处置 handling → handled → 核查 verified → 救助 assisted (DOMAIN §3).
-To add a stage, add its rows here, its name in `backend.db.STAGES`, and its words in `STAGE_NAMES`; the tests walk
+To add a stage, add its rows here, its name in `Stage` and `backend.db.STAGES`, and its words in `STAGE_NAMES`; the tests walk
 the table.
 """
 
+from typing import Literal
+
 from backend.errors import Conflict
 
+Stage = Literal[
+    "discovered",
+    "accepted",
+    "dispatched",
+    "handling",
+    "handled",
+    "assisted",
+    "suspended",
+    "refused",
+    "voided",
+    "joined",
+]
 OPEN_STAGES = frozenset({"discovered", "accepted", "dispatched", "handling", "handled", "suspended"})
 ASSIGNED_STAGES = frozenset({"dispatched", "handling"})
 CLOSED_STAGES = frozenset({"assisted", "refused", "voided", "joined"})
 
-STAGE_NAMES: dict[str, tuple[str, str]] = {
+STAGE_NAMES: dict[Stage, tuple[str, str]] = {
     "discovered": ("发现待受理", "discovered, waiting to be accepted"),
     "accepted": ("已受理待派遣", "accepted, waiting for a team"),
     "dispatched": ("已派遣在途", "dispatched, a team is on its way"),
@@ -24,7 +38,7 @@ STAGE_NAMES: dict[str, tuple[str, str]] = {
     "joined": ("已并案", "joined into another case"),
 }
 
-CASE_STEPS: dict[tuple[str, str], str] = {
+CASE_STEPS: dict[tuple[str, str], Stage] = {
     ("discovered", "accept"): "accepted",
     ("discovered", "refuse"): "refused",
     ("discovered", "join"): "joined",
@@ -73,7 +87,7 @@ _OFFER_NAMES = {
 }
 
 
-def next_stage(stage: str, action: str) -> str:
+def next_stage(stage: Stage, action: str) -> Stage:
     """The stage that `action` leads to. Raises Conflict `wrong_stage` where the table has no such step."""
     if (stage, action) not in CASE_STEPS:
         zh, en = STAGE_NAMES[stage]

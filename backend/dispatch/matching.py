@@ -59,7 +59,7 @@ class _Scales(Struct, frozen=True):
 
 def _scales(case: Case, policy: Policy, now: datetime) -> _Scales:
     rules = policy.matching
-    required = frozenset(skill for danger in case.dangers for skill in rules.required_skills.get(danger, ()))  # type: ignore[call-overload]
+    required = frozenset(skill for danger in case.dangers for skill in rules.required_skills.get(danger, ()))
     missing = {skill: Reason("without_skill", rules.skill_missing_s, skill) for skill in case.skills}
     return _Scales(
         required=required,

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from backend.dispatch import timekeeping
+from backend.dispatch.clocks import ClockKind
 from backend.dispatch.lifecycle import ASSIGNED_STAGES, CLOSED_STAGES, next_stage
 from backend.dispatch.records import Case, ClockRow, Offer, Row
 from backend.errors import Invalid
@@ -38,7 +39,7 @@ def happened_at(said: datetime | None, now: datetime) -> datetime:
 def move(
     case: Case,
     action: str,
-    clocks: Mapping[str, ClockRow],
+    clocks: Mapping[ClockKind, ClockRow],
     *,
     at: datetime,
     policy: Policy,

@@ -17,17 +17,16 @@ from backend.intake.report import Prepared
 from backend.office import Office
 from backend.personal import fields_of, open_
 from backend.policy import Policy
-from backend.sealing import Ring
 
 _DESCRIPTION = next(field for field in fields_of(sightings) if field.name == "description")
 
 _NEAR = text("""
-    SELECT g.report, c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count,
-           s.described, s.description, s.accuracy_m, s.reporters
+    SELECT g.report, c.id, s.described, s.description, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks,
+           c.sighting_count, s.accuracy_m, s.reporters
     FROM unnest(CAST(:lons AS float8[]), CAST(:lats AS float8[]), CAST(:ats AS timestamptz[]), CAST(:reaches AS float8[]))
          WITH ORDINALITY AS g(lon, lat, at, reach_m, report)
     CROSS JOIN LATERAL (
-        SELECT * FROM cases c
+        SELECT c.id, c.lon, c.lat, c.last_seen_at, c.stage, c.people_count, c.looks, c.sighting_count FROM cases c
         WHERE c.city_id = :city_id
           AND ST_DWithin(c.geog, ST_SetSRID(ST_MakePoint(g.lon, g.lat), 4326)::geography, g.reach_m)
           AND c.last_seen_at BETWEEN g.at - CAST(:within AS interval) AND g.at + CAST(:within AS interval)
@@ -48,7 +47,10 @@ _NEAR = text("""
 async def near_cases(
     tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
 ) -> list[list[duplicates.Candidate]]:
-    """Per report the cases it might be about: within reach of its place, in the policy's window of time, nearest first."""
+    """Per report the cases it might be about: within reach of its place, in the policy's window of time, nearest first.
+
+    Words are opened only of those that somebody can have walked to.
+    """
     policy = office.city.policy
     window_s = policy.intake.duplicate_window.seconds
     # A plan made once for all would be made on the statistics of an almost empty table.
@@ -64,12 +66,19 @@ async def near_cases(
             "within": timedelta(seconds=window_s),
         },
     )
+    about = [report.for_duplicates() for report in reports]
     found: list[list[duplicates.Candidate]] = [[] for _ in reports]
     seen: dict[UUID, duplicates.Candidate] = {}
-    for report, case_id, *told in rows:
+    opened: dict[UUID, duplicates.Candidate] = {}
+    for report, case_id, described, description, *told in rows:
         if case_id not in seen:
-            seen[case_id] = _candidate(office.ring, case_id, *told)
-        found[report - 1].append(seen[case_id])
+            seen[case_id] = _candidate(case_id, *told)
+        if duplicates.is_out_of_reach(about[report - 1], seen[case_id], policy):
+            continue
+        if case_id not in opened:
+            words = open_(office.ring, _DESCRIPTION, description, described) or ""
+            opened[case_id] = msgspec.structs.replace(seen[case_id], text=words)
+        found[report - 1].append(opened[case_id])
     return found
 
 
@@ -80,7 +89,6 @@ def reach_m(report: Prepared, policy: Policy) -> float:
 
 
 def _candidate(
-    ring: Ring,
     case_id: UUID,
     lon: float,
     lat: float,
@@ -89,12 +97,10 @@ def _candidate(
     people_count: int,
     looks: dict[str, Any],
     sightings: int,
-    described: UUID | None,
-    description: bytes | None,
     accuracy_m: float | None,
     reporters: list[str] | None,
 ) -> duplicates.Candidate:
-    """One row of _NEAR, in its order; the words of its latest sighting opened."""
+    """One row of _NEAR, in its order; without the words of its latest sighting."""
     return duplicates.Candidate(
         case_id=str(case_id),
         place=LonLat(lon, lat),
@@ -102,7 +108,6 @@ def _candidate(
         stage=stage,
         people_count=people_count,
         looks=msgspec.convert(looks, Looks),
-        text=open_(ring, _DESCRIPTION, description, described) or "",
         accuracy_m=accuracy_m,
         sightings=sightings,
         reporters=frozenset(r for r in reporters or () if not r.startswith("receipt:")),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
@@ -134,7 +134,7 @@ async def _partners_of(
         .join(keys, (keys.c.city_id == s.c.city_id) & (s.c.reporter == "partner:" + keys.c.partner))
         .where(
             links.c.city_id == office.city_id,
-            links.c.case_id.in_(case_ids),
+            links.c.case_id == any_(literal(case_ids, ARRAY(Uuid))),
             s.c.channel == "partner",
             keys.c.webhook_url.is_not(None),
             keys.c.revoked_at.is_(None),

@@ -4,12 +4,23 @@ Pure. Fields are the columns of the table that `backend.dispatch.tables` names; 
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
 from backend.access.permissions import Object
+from backend.dispatch.clocks import ClockKind
+from backend.dispatch.lifecycle import Stage
+from backend.dispatch.protection.handling import Outcome
+from backend.policy import Danger, Priority
+
+CaseChannel = Literal["web", "app", "hotline", "grid", "taxi", "patrol", "partner", "revisit"]
+OfferState = Literal["offered", "accepted", "declined", "lapsed", "withdrawn"]
+ClockRowState = Literal["running", "paused", "met", "missed", "cancelled"]
+SuggestionState = Literal["open", "joined", "dismissed"]
+ApprovalAction = Literal["suspend", "extend", "return", "void"]
+ApprovalState = Literal["asked", "granted", "refused", "withdrawn"]
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -17,10 +28,10 @@ class Case(Struct, frozen=True, kw_only=True):
 
     id: UUID
     number: int
-    stage: str
+    stage: Stage
     version: int
-    priority: str
-    dangers: list[str]
+    priority: Priority
+    dangers: list[Danger]
     call_first: list[str]
     skills: list[str]
     lon: float
@@ -30,7 +41,7 @@ class Case(Struct, frozen=True, kw_only=True):
     address: str | None
     people_count: int
     looks: dict[str, Any]
-    channel: str
+    channel: CaseChannel
     opened_at: datetime
     stage_since: datetime
     last_seen_at: datetime
@@ -38,7 +49,7 @@ class Case(Struct, frozen=True, kw_only=True):
     team_id: UUID | None = None
     handled_by_team: UUID | None = None
     handled_by: str | None = None
-    outcome: str | None = None
+    outcome: Outcome | None = None
     search_at: datetime | None = None
     search_round: int = 1
     search_phase: int = 0
@@ -62,7 +73,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     id: UUID
     case_id: UUID
     team_id: UUID
-    state: str
+    state: OfferState
     round: int
     phase: int
     offered_at: datetime
@@ -78,8 +89,8 @@ class ClockRow(Struct, frozen=True, kw_only=True):
     """时限: a deadline of a case as it is stored; `backend.dispatch.clocks` has the rules."""
 
     case_id: UUID
-    kind: str
-    state: str
+    kind: ClockKind
+    state: ClockRowState
     span: str
     started_at: datetime
     due_at: datetime
@@ -116,7 +127,7 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     other_case_id: UUID
     score: float
     reasons: list[Any]
-    state: str = "open"
+    state: SuggestionState = "open"
 
 
 class Approval(Struct, frozen=True, kw_only=True):
@@ -124,8 +135,8 @@ class Approval(Struct, frozen=True, kw_only=True):
 
     id: UUID
     case_id: UUID
-    action: str
-    state: str
+    action: ApprovalAction
+    state: ApprovalState
     reason: str
     wanted: dict[str, Any]
     asked_by: str
@@ -145,7 +156,7 @@ class HandlingRow(Struct, frozen=True, kw_only=True):
     arrived_at: datetime
     arrived_place: dict[str, Any]
     handled_at: datetime | None = None
-    outcome: str | None = None
+    outcome: Outcome | None = None
     record: dict[str, Any] = {}
     consequences: list[Any] = []
     verified_by: str | None = None

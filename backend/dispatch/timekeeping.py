@@ -41,6 +41,7 @@ STEPS: dict[str, tuple[tuple[str, str], ...]] = {
     "void": ((ALL, "cancel"),),
 }
 
+_KINDS: dict[str, ClockKind] = {kind: kind for kind in clocks.CLOCK_KINDS}
 Rows = list[tuple[ClockRow | None, ClockRow]]
 
 
@@ -54,9 +55,9 @@ def calendar_of(policy: Policy) -> WorkCalendar:
     return _calendar(policy.working_time)
 
 
-def step(held: Mapping[str, ClockRow], name: str, *, case_id: UUID, policy: Policy, at: datetime) -> Rows:
+def step(held: Mapping[ClockKind, ClockRow], name: str, *, case_id: UUID, policy: Policy, at: datetime) -> Rows:
     """The clock rows that `name` (a key of STEPS) changes: (before, after), only those that do change."""
-    now: dict[str, ClockRow] = dict(held)
+    now: dict[ClockKind, ClockRow] = dict(held)
     for kind, deed in STEPS[name]:
         for each in tuple(now) if kind == ALL else (kind,):
             after = _deed(now.get(each), each, deed, case_id, policy, at)
@@ -93,14 +94,14 @@ def _action(clock: Clock, deed: str) -> ClockAction | None:
     return ClockAction(deed) if clock.is_open else None
 
 
-def extended(held: Mapping[str, ClockRow], by: Span, kinds: Iterable[str], *, policy: Policy, at: datetime) -> Rows:
+def extended(held: Mapping[ClockKind, ClockRow], by: Span, kinds: Iterable[str], *, policy: Policy, at: datetime) -> Rows:
     """延时: the open clocks of these kinds, due later by `by`. A clock already missed stays missed."""
     rows: Rows = []
     for kind in kinds:
         row = held.get(kind)
-        if row is None or row.state not in (ClockState.RUNNING, ClockState.PAUSED):
+        if row is None or row.state not in ("running", "paused"):
             continue
-        if row.state == ClockState.RUNNING and row.due_at <= at:
+        if row.state == "running" and row.due_at <= at:
             continue  # over already, though its timer has not fired yet
         after = clocks.apply(of_row(row), ClockAction.EXTEND, now=at, calendar=calendar_of(policy), span=by)
         rows.append((row, to_row(after, row.case_id, policy, at)))
@@ -108,7 +109,7 @@ def extended(held: Mapping[str, ClockRow], by: Span, kinds: Iterable[str], *, po
 
 
 def _kind(kind: str) -> ClockKind:
-    return next(k for k in clocks.CLOCK_KINDS if k == kind)
+    return _KINDS[kind]
 
 
 def of_row(row: ClockRow) -> Clock:

@@ -107,6 +107,15 @@ def reach_m(elapsed_s: float, policy: Policy, looks: Looks | None = None, accura
     return min(rules.max_radius_m, rules.base_radius_m + 2 * _accuracy(accuracy_m) + went_m)
 
 
+def is_out_of_reach(report: Report, candidate: Candidate, policy: Policy) -> bool:
+    """Whether they cannot be the same, because nobody gets that far in that time: `compare` would give 0."""
+    away_m = distance_m(report.place, candidate.place)
+    if away_m <= policy.intake.base_radius_m:
+        return False
+    elapsed_s = abs((report.occurred_at - candidate.seen_at).total_seconds())
+    return away_m > _far_m(report, candidate, elapsed_s, policy)[0]
+
+
 def mobility(looks: Looks) -> float:
     """Share of the walking speed that somebody who looks like this moves at, 0 to 1."""
     share = _MOBILITY[looks.posture]
@@ -144,11 +153,8 @@ def compare(report: Report, candidate: Candidate, policy: Policy) -> Match:
 
 def _space(report: Report, candidate: Candidate, away_m: float, elapsed_s: float, policy: Policy) -> Evidence:
     """Either they stayed (as near as the positions are exact) or they went there, which many places would also fit."""
-    sigma_m = math.hypot(_accuracy(report.accuracy_m), _accuracy(candidate.accuracy_m))
+    far_m, sigma_m = _far_m(report, candidate, elapsed_s, policy)
     stayed = PLACE_AND_TIME_MAX - 0.5 * (away_m / sigma_m) ** 2
-    share = min(mobility(report.looks), mobility(candidate.looks))
-    went_m = min(policy.intake.max_radius_m, elapsed_s * policy.intake.walking_speed_m_s * share)
-    far_m = went_m + 2 * sigma_m
     if away_m > max(far_m, policy.intake.base_radius_m):
         return Evidence(
             "too_far", f"相距{away_m:.0f}米，走不到", f"{away_m:.0f} m away: too far to have walked", _FAINT
@@ -160,6 +166,14 @@ def _space(report: Report, candidate: Candidate, away_m: float, elapsed_s: float
     if went >= stayed:
         return Evidence("within_walk", f"相距{away_m:.0f}米，走得到", f"{away_m:.0f} m away, within a walk", went)
     return Evidence("near", f"相距{away_m:.0f}米", f"{away_m:.0f} m apart", max(_FAINT, stayed))
+
+
+def _far_m(report: Report, candidate: Candidate, elapsed_s: float, policy: Policy) -> tuple[float, float]:
+    """How far they may be apart after a walk, and how inexact both places are together, metres."""
+    sigma_m = math.hypot(_accuracy(report.accuracy_m), _accuracy(candidate.accuracy_m))
+    share = min(mobility(report.looks), mobility(candidate.looks))
+    went_m = min(policy.intake.max_radius_m, elapsed_s * policy.intake.walking_speed_m_s * share)
+    return went_m + 2 * sigma_m, sigma_m
 
 
 def _time(elapsed_s: float, window_s: float) -> Evidence:

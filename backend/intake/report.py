@@ -91,7 +91,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
 
     id: UUID
     receipt: str
-    channel: str
+    channel: Channel
     reporter: str
     occurred_at: datetime
     received_at: datetime
@@ -105,7 +105,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
     description: str | None
     people_count: int
     looks: dict[str, Any]
-    dangers: list[str]
+    dangers: list[Danger]
     warnings: list[dict[str, Any]]
 
 

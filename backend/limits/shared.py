@@ -16,9 +16,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from backend.limits.buckets import MINUTE_S, Want
+from backend.live.wire import cancel
 
-WAIT_AT_MOST_S = 0.05
-ANSWER_WITHIN_S = 0.25
+PATIENCE, TICK_S = 5, 0.01
+"""So many looks, so far apart, at whether Redis has answered. Looks and not a time: a busy process comes late to its own
+deadlines and must not take that for a slow Redis. An answer of Redis takes a millisecond."""
+CONNECT_WITHIN_S = 0.25
 AWAY_FOR_S = 1.0
 """After a failure nobody is made to wait for it again for this long."""
 AT_ONCE = 128
@@ -61,56 +64,63 @@ class Shared:
         self._waiting: deque[tuple[Want, asyncio.Future[Said | None]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._client: Redis | None = None
-        self._asked_at = 0.0
         self._away_until = 0.0
 
     async def ask(self, want: Want) -> Said | None:
         """Whether all processes together have room for it, which is then counted; None when nobody knows just now."""
         loop = asyncio.get_running_loop()
-        is_slow = self._asked_at and loop.time() - self._asked_at > WAIT_AT_MOST_S
-        if self._url is None or is_slow or loop.time() < self._away_until or len(self._waiting) >= MOST_WAITING:
+        if self._url is None or loop.time() < self._away_until or len(self._waiting) >= MOST_WAITING:
             return None
         answer: asyncio.Future[Said | None] = loop.create_future()
         self._waiting.append((want, answer))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._talk(), name="limits")
-        done, _ = await asyncio.wait([answer], timeout=WAIT_AT_MOST_S)
-        return answer.result() if done else None
+        return await answer
 
     async def aclose(self) -> None:
         """Ends the talk; who still waits is told that nobody knows."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0.2)
-        self._answer([None] * len(self._waiting), list(self._waiting))
-        self._waiting.clear()
+        if task is not None:
+            await cancel([task])
+        self._nobody_knows()
         await self._hang_up()
 
     async def _talk(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
-            said: Sequence[Said | None] = [None] * len(batch)
-            loop = asyncio.get_running_loop()
-            self._asked_at = loop.time()
             try:
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    said = await self._asked([want for want, _ in batch])
+                self._answer(await self._answered([want for want, _ in batch]), batch)
             except Exception as trouble:  # noqa: BLE001 - whatever is wrong with Redis, this process counts alone
                 _log.debug("redis: limits are counted by this process alone: %r", trouble)
-                self._away_until = loop.time() + AWAY_FOR_S
+                self._away_until = asyncio.get_running_loop().time() + AWAY_FOR_S
+                self._nobody_knows()
                 await self._hang_up()
             finally:
-                self._asked_at = 0.0
-                self._answer(said, batch)
+                self._answer([None] * len(batch), batch)
+
+    def _nobody_knows(self) -> None:
+        self._answer([None] * len(self._waiting), list(self._waiting))
+        self._waiting.clear()
+
+    async def _answered(self, wants: Sequence[Want]) -> list[Said]:
+        """The answer, if it comes soon. Raises TimeoutError, or what Redis raises."""
+        question = asyncio.create_task(self._asked(wants))
+        try:
+            for _ in range(PATIENCE):
+                done, _pending = await asyncio.wait([question], timeout=TICK_S)
+                if done:
+                    return question.result()
+            raise TimeoutError
+        finally:
+            await cancel([question])
 
     async def _asked(self, wants: Sequence[Want]) -> list[Said]:
         if self._client is None:
             assert self._url is not None
             self._client = Redis.from_url(
                 self._url,
-                socket_timeout=ANSWER_WITHIN_S,
-                socket_connect_timeout=ANSWER_WITHIN_S,
+                socket_timeout=CONNECT_WITHIN_S,
+                socket_connect_timeout=CONNECT_WITHIN_S,
                 retry=Retry(NoBackoff(), 0),
             )
         keys = [self._prefix + want.key for want in wants]
@@ -129,7 +139,7 @@ class Shared:
         if client is None:
             return
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with asyncio.timeout(CONNECT_WITHIN_S):
                 await client.aclose()
         except Exception as trouble:  # noqa: BLE001 - it is being thrown away
             _log.debug("redis: not closed: %r", trouble)

@@ -1,6 +1,7 @@
 """On duty, off duty, resting: a team's presence, and who of its members speaks for it."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -14,14 +15,19 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.office import Office
 from backend.patrol.teams import get_team
 
-STATES = {"off_duty": ("下班", "off duty"), "on_duty": ("在岗", "on duty"), "resting": ("休整", "resting")}
+DutyState = Literal["off_duty", "on_duty", "resting"]
+STATES: dict[str, tuple[str, str]] = {
+    "off_duty": ("下班", "off duty"),
+    "on_duty": ("在岗", "on duty"),
+    "resting": ("休整", "resting"),
+}
 
 
 class Presence(Struct, frozen=True, kw_only=True):
     """Where and in which state a team is. Places in WGS-84 degrees, None before the first fix."""
 
     team_id: UUID
-    state: str
+    state: DutyState
     state_since: datetime
     shift_ends_at: datetime | None
     lon: float | None

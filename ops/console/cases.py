@@ -2,9 +2,9 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -15,7 +15,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import allowed, demand
 from backend.cursor import decode_cursor, encode_cursor
 from backend.dispatch import approvals, board, desk, verification, words
-from backend.dispatch.board import CaseFilter
+from backend.dispatch.board import CaseFilter, Decision
 from backend.dispatch.case_file import (
     CaseFile,
     ReporterContact,
@@ -25,13 +25,15 @@ from backend.dispatch.case_file import (
     tells_of_people,
 )
 from backend.dispatch.change import Answer
+from backend.dispatch.lifecycle import Stage
 from backend.dispatch.looking import note_file_read
-from backend.dispatch.records import Case
+from backend.dispatch.records import ApprovalAction, Case, CaseChannel
 from backend.errors import NotFound
 from backend.intake.photo_rows import read_photo
 from backend.intake.photo_store import PhotoStore
 from backend.live.visibility import may_see
 from backend.office import Office
+from backend.policy import Priority
 from backend.web import CommandBody, Empty, WithReason, command
 
 
@@ -82,9 +84,9 @@ class Verify(CommandBody, frozen=True):
 
 
 class Ask(WithReason, frozen=True, kw_only=True):
-    """action: suspend, extend, return or void. by: how long to extend ("30 min")."""
+    """by: how long to extend ("30 min")."""
 
-    action: str
+    action: ApprovalAction
     by: str | None = None
 
 
@@ -109,10 +111,10 @@ class Cases(Controller):
         self,
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
-        stage: FromQuery[list[str] | None] = None,
+        stage: FromQuery[list[Stage] | None] = None,
         region: FromQuery[str | None] = None,
-        channel: FromQuery[str | None] = None,
-        priority: FromQuery[str | None] = None,
+        channel: FromQuery[CaseChannel | None] = None,
+        priority: FromQuery[Priority | None] = None,
         cursor: FromQuery[str | None] = None,
         limit: FromQuery[int] = 50,
     ) -> CasePage:
@@ -180,12 +182,12 @@ class Cases(Controller):
     @get("/{case_id:uuid}/decisions", summary="为何选这支队伍 Why this team")
     async def decisions(
         self, case_id: FromPath[UUID], by: NamedDependency[Actor], office: NamedDependency[Office]
-    ) -> list[dict[str, Any]]:
+    ) -> list[Decision]:
         """每次派遣决策的候选、精确秒数与理由。 Candidates, exact seconds and reasons of every decision."""
         case = await seen_case(office, by, case_id)
         demand(office.city.policy.roles, by, "decision:read", case.as_object())
         async with office.db.connect() as tx:
-            return await board.decisions_of(tx, office, case_id)
+            return msgspec.convert(await board.decisions_of(tx, office, case_id), list[Decision])
 
     @post("/{case_id:uuid}/accept", summary="受理 Accept", status_code=200)
     async def accept(

@@ -1,7 +1,7 @@
 """The city at a glance: board, events, teams, the rescue circle, regions, facilities, the policy in force."""
 
 from datetime import datetime
-from typing import Any
+from typing import Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ from backend import db, log
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed, demand
 from backend.dispatch import board
+from backend.dispatch.board import Board, TeamShown
 from backend.dispatch.circle_watch import Watch
 from backend.errors import Unavailable
 from backend.geo.place import LonLat
@@ -23,9 +24,12 @@ from backend.intake.triage import WeatherNow
 from backend.live.visibility import may_see
 from backend.office import Office
 from backend.patrol import duty
-from backend.patrol.duty import Presence
+from backend.patrol.duty import DutyState, Presence
 from backend.patrol.teams import get_team
+from backend.policy import Policy
 from ops.console.cases import EventPage
+
+LevelName = Literal["province", "city", "district", "street", "community"]
 
 
 class CircleCell(Struct, frozen=True):
@@ -49,10 +53,49 @@ class CircleNow(Struct, frozen=True, kw_only=True):
     gaps: list[str]
 
 
-class TeamDuty(Struct, frozen=True, forbid_unknown_fields=True):
-    """on_duty, resting or off_duty."""
+class BoardNow(Struct, frozen=True, kw_only=True):
+    """The board, and the number in the log that it is the picture of."""
 
-    state: str
+    seq: int
+    now: datetime
+    board: Board
+
+
+class RegionShown(Struct, frozen=True):
+    """code: GB/T 2260. parent: the code of the one it lies in."""
+
+    code: str
+    name: str
+    level: LevelName
+    parent: str | None
+
+
+class Facility(Struct, frozen=True, kw_only=True):
+    """Where people can be taken. takes: whom. Places in WGS-84 degrees."""
+
+    id: UUID
+    code: str
+    kind: str
+    name: str
+    address: str | None
+    phone: str | None
+    lon: float
+    lat: float
+    capacity: int | None
+    takes: list[str]
+
+
+class PolicyNow(Struct, frozen=True):
+    """The policy in force and the digest that every decision stores."""
+
+    digest: str
+    policy: Policy
+
+
+class TeamDuty(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the team is to be."""
+
+    state: DutyState
 
 
 class CityNow(Controller):
@@ -64,13 +107,14 @@ class CityNow(Controller):
     @get("/board", summary="全局看板 The board")
     async def board(
         self, by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
-    ) -> dict[str, Any]:
+    ) -> BoardNow:
         """与实时通道的快照相同。 The same as the live feed's snapshot, with its sequence."""
         demand(office.city.policy.roles, by, "case:read")
         async with office.db.connect() as connection:
             tx = await connection.execution_options(isolation_level="REPEATABLE READ")
             seq, _ = await log.head(tx, office.city_id)
-            return {"seq": seq, "now": now, "board": await board.snapshot(tx, office, by, now)}
+            shown = msgspec.convert(await board.snapshot(tx, office, by, now), Board)
+        return BoardNow(seq=seq, now=now, board=shown)
 
     @get("/events", summary="事件日志 The event log")
     async def events(
@@ -88,11 +132,11 @@ class CityNow(Controller):
         return EventPage([e for e in page if may_see(roles, by, e)], page[-1].seq if page else None)
 
     @get("/teams", summary="巡查队 Teams")
-    async def teams(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[dict[str, Any]]:
+    async def teams(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[TeamShown]:
         """含在岗状态与最新位置。 With presence and last position."""
         demand(office.city.policy.roles, by, "team:read")
         async with office.db.connect() as tx:
-            return await board.teams_of(tx, office, by)
+            return msgspec.convert(await board.teams_of(tx, office, by), list[TeamShown])
 
     @post("/teams/{team_id:uuid}/duty", summary="调整在岗状态 Set a team's duty", status_code=200)
     async def set_duty(
@@ -160,32 +204,29 @@ class CityNow(Controller):
         return await weather.set_weather(office, data, by=by, now=now)
 
     @get("/regions", summary="辖区 Regions")
-    async def regions(self, office: NamedDependency[Office]) -> list[dict[str, Any]]:
+    async def regions(self, office: NamedDependency[Office]) -> list[RegionShown]:
         """代码、名称与上级；公开。 Codes, names and parents; public."""
         return [
-            {"code": r.code, "name": r.name, "level": r.level.name.lower(), "parent": r.parent}
-            for r in office.city.regions
+            RegionShown(r.code, r.name, cast(LevelName, r.level.name.lower()), r.parent) for r in office.city.regions
         ]
 
     @get("/facilities", summary="救助机构 Facilities")
-    async def facilities(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[dict[str, Any]]:
+    async def facilities(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[Facility]:
         """庇护场所只对本辖区有权查看的人员公开。 Shelter places are never public: only for their own region's staff."""
         f = db.facilities
-        columns = [
-            f.c[n] for n in ("id", "code", "kind", "name", "address", "phone", "lon", "lat", "capacity", "takes")
-        ]
+        columns = [f.c[name] for name in Facility.__struct_fields__]
         query = select(*columns, f.c.hidden).where(f.c.city_id == office.city_id).order_by(f.c.code)
         async with office.db.connect() as tx:
             rows = (await tx.execute(query)).all()
         shown = [row._asdict() for row in rows if not row.hidden or _may_know(office, by, LonLat(row.lon, row.lat))]
-        return [msgspec.to_builtins({name: row[name] for name in row if name != "hidden"}) for row in shown]
+        return [Facility(**{name: row[name] for name in Facility.__struct_fields__}) for row in shown]
 
     @get("/policy", summary="现行规则 The policy in force")
-    async def policy(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> dict[str, Any]:
+    async def policy(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> PolicyNow:
         """含摘要；每次派遣决策都记录该摘要。 With the digest that every decision stores."""
         demand(office.city.policy.roles, by, "policy:read")
         policy = office.city.policy
-        return {"digest": policy.digest, "policy": msgspec.to_builtins(policy)}
+        return PolicyNow(policy.digest, policy)
 
 
 def _may_know(office: Office, by: Actor, place: LonLat) -> bool:

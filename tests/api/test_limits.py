@@ -22,7 +22,6 @@ from backend.access.actor import Actor
 from backend.city import City
 from backend.clock import ManualClock
 from backend.gate import BY_ROUTE, NEVER_LIMITED
-from backend.limits import shared
 from backend.limits.buckets import Buckets, Want
 from backend.limits.limiter import by_address
 from backend.limits.shared import Shared
@@ -42,6 +41,12 @@ def with_limits(city: City, **limits: Any) -> City:
             limits[name] = msgspec.structs.replace(getattr(policy.limits, name), **kinds)
     changed = msgspec.structs.replace(policy.limits, **limits)
     return dataclasses.replace(city, policy=msgspec.structs.replace(policy, limits=changed))
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine, Redis is waited for: here it is not away."""
+    monkeypatch.setattr("backend.limits.shared.PATIENCE", 1000)
 
 
 @pytest.fixture
@@ -70,6 +75,7 @@ async def statuses(*asked: Any) -> Counter[int]:
     return Counter(answer.status_code for answer in await asyncio.gather(*asked))
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.invariant("I15")
 async def test_a_limit_is_one_limit_however_many_processes_are_asked(two: Serve, dalian: City) -> None:
     async with two(dalian) as (one, other):
@@ -78,6 +84,7 @@ async def test_a_limit_is_one_limit_however_many_processes_are_asked(two: Serve,
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.invariant("I15")
 async def test_at_once_or_one_after_the_other_is_the_same(two: Serve, dalian: City) -> None:
     async with two(dalian) as (one, other):
@@ -85,6 +92,7 @@ async def test_at_once_or_one_after_the_other_is_the_same(two: Serve, dalian: Ci
         assert found == {201: 5, 429: 15}
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.invariant("I15")
 @pytest.mark.parametrize("in_parallel", [True, False], ids=["in parallel", "in sequence"])
 async def test_a_flood_is_refused_and_everybody_else_is_answered(two: Serve, dalian: City, in_parallel: bool) -> None:
@@ -137,11 +145,10 @@ async def test_while_a_question_hangs_nobody_else_is_made_to_wait(monkeypatch: p
         await hanging.wait()
 
     monkeypatch.setattr(Shared, "_asked", hang)
-    monkeypatch.setattr(shared, "ANSWER_WITHIN_S", 60)
     ours = Shared("redis://nowhere", "")
     assert await ours.ask(Want("a", 5)) is None
     assert [await ours.ask(Want("b", 5)) for _ in range(50)] == [None] * 50
-    assert asked == 1, "who comes later does not even queue"
+    assert asked == 1, "who comes later does not even ask"
     await ours.aclose()
 
 
@@ -162,7 +169,7 @@ async def test_one_sender_is_worked_on_a_few_at_a_time_and_others_pass(
 
     monkeypatch.setattr("backend.dispatch.board.list_cases", slow)
     async with two(with_limits(dalian, at_once=3)) as (one, _):
-        heavy, other = await one.person("dispatcher", login="a"), await one.person("dispatcher", login="b")
+        heavy, other = await one.person("dispatcher", login="aa"), await one.person("dispatcher", login="bb")
         await heavy.get("/api/sessions/me")
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=one.http.base_url, trust_env=False, timeout=30, limits=limits) as many:
@@ -180,6 +187,7 @@ async def test_one_sender_is_worked_on_a_few_at_a_time_and_others_pass(
         assert len(one.parts.limiter.turns) == 0, "who has nothing under way is not kept"
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.invariant("I15")
 async def test_tokens_made_up_count_as_their_address(two: Serve, dalian: City) -> None:
     async with two(with_limits(dalian, requests_per_minute=20)) as (one, _):
@@ -203,6 +211,7 @@ async def test_a_token_that_was_taken_away_does_not_use_up_its_owners_share(two:
         assert (await again.get("/api/sessions/me")).status_code == 200
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.invariant("I15")
 async def test_a_phone_that_sends_positions_without_end_is_stopped_and_other_teams_are_not(
     two: Serve, dalian: City, clock: ManualClock
@@ -224,7 +233,7 @@ async def test_a_phone_that_sends_positions_without_end_is_stopped_and_other_tea
 @pytest.mark.invariant("I15")
 async def test_one_account_opens_so_many_live_feeds_and_another_still_gets_its_own(two: Serve, dalian: City) -> None:
     async with two(with_limits(dalian, sockets_per_account=2)) as (one, _):
-        many, other = await one.person("dispatcher", login="a"), await one.person("dispatcher", login="b")
+        many, other = await one.person("dispatcher", login="aa"), await one.person("dispatcher", login="bb")
         async with AsyncExitStack() as stack:
             feeds = [await stack.enter_async_context(many.feed()) for _ in range(2)]
             for feed in feeds:

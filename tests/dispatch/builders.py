@@ -204,7 +204,7 @@ class Town:
         async with self.office.db.connect() as tx:
             return await find.offers_of(tx, self.office, case_id)
 
-    async def clocks(self, case_id: UUID) -> dict[str, ClockRow]:
+    async def clocks(self, case_id: UUID) -> dict[ClockKind, ClockRow]:
         async with self.office.db.connect() as tx:
             return await find.clocks_of(tx, self.office, case_id)
 
@@ -241,8 +241,9 @@ class Town:
             assert await log.broken_link(tx, self.office.city_id) is None
 
     async def run(self, sql: str, **values: Any) -> None:
-        """A statement behind everybody's back."""
+        """A statement behind everybody's back, and past the trigger that keeps the log append-only."""
         async with self.office.db.begin() as tx:
+            await tx.execute(text("SET LOCAL session_replication_role = replica"))
             await tx.execute(text(sql), values)
 
     async def run_scalar(self, sql: str, **values: Any) -> Any:

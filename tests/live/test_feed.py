@@ -220,7 +220,10 @@ async def test_a_session_that_ends_by_time_closes_its_socket(office: Office, nud
 
 async def test_an_open_socket_keeps_its_session_alive(office: Office, nudge: Nudge, clock: ManualClock) -> None:
     actor = await add_session(office, await add_account(office), expires_at=NOW + 12 * HOUR)
-    async with Hub(office, nudge, clock, session_clock=clock, sessions_every_s=0.05) as hub, following(Feed(hub, counted), office, actor) as socket:
+    async with (
+        Hub(office, nudge, clock, session_clock=clock, sessions_every_s=0.05) as hub,
+        following(Feed(hub, counted), office, actor) as socket,
+    ):
         await socket.got("events")
         for hours in (11, 22, 33):
             clock.advance(hours=11)
