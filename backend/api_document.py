@@ -107,7 +107,7 @@ class Refusals(ReceiveRoutePlugin):
         if not isinstance(route, HTTPRoute):
             return
         for handler in route.route_handlers:
-            if handler.include_in_schema is not False:
+            if handler.resolve_include_in_schema():
                 specs = {status: _spec(_WORDS[status]) for status in statuses(route, handler)}
                 handler.responses = {**specs, **(handler.responses or {})}
                 self._note(handler)
@@ -161,7 +161,7 @@ def _exact(shapes: Shapes) -> dict[str, Any]:
     """The schemas of all shapes by name, as msgspec decodes and encodes them."""
     everything = [*shapes.taken, *shapes.answered]
     refs, schemas = msgspec.json.schema_components(everything, ref_template=_REF + "{name}")
-    taken = _reachable(refs[: len(shapes.taken)], schemas)
+    taken = _reachable(list(refs[: len(shapes.taken)]), schemas)
     for struct in _structs(inspect.multi_type_info(everything)):
         shape = schemas[struct.cls.__name__]
         for one in struct.fields:
@@ -220,7 +220,7 @@ def _mark_times(kind: inspect.Type, shape: dict[str, Any]) -> None:
             if times and option == {"type": "string"}:
                 option["format"] = "date-time"
     elif isinstance(kind, inspect.CollectionType):
-        _mark_times(kind.item_type, shape["items"])
+        _mark_times(kind.item_type, shape.get("items", {}))
 
 
 def _with_named_lists(node: Any, used: dict[str, Any]) -> Any:

@@ -19,6 +19,7 @@ from backend.clock import Clock
 from backend.dispatch import escalation, offers, searching
 from backend.dispatch.change import Command
 from backend.dispatch.circle_watch import Watch, sound_alarm
+from backend.dispatch.clocks import ClockKind
 from backend.office import Office
 from backend.stopping import Stopping
 
@@ -107,7 +108,7 @@ class Worker:
     async def _lapse(self, offer_id: UUID, command: Command) -> bool:
         return await offers.lapse_offer(self.office, offer_id, command)
 
-    async def _fire(self, which: tuple[UUID, str], command: Command) -> bool:
+    async def _fire(self, which: tuple[UUID, ClockKind], command: Command) -> bool:
         return await escalation.fire_clock(self.office, *which, command)
 
     async def _revisit(self, revisit_id: UUID, command: Command) -> bool:

@@ -29,7 +29,7 @@ AnySocket = WebSocket[Any, Any, State]
 NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
-class SignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Credentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """login and password; code when a second factor is set up (or a recovery code in its place).
 
     device: a name the person recognises in their list of sessions. device_key: what an earlier sign-in on this device
@@ -65,7 +65,7 @@ class SignInOut(Controller):
     async def sign_in(
         self,
         request: AnyRequest,
-        data: JSONBody[SignIn],
+        data: JSONBody[Credentials],
         office: NamedDependency[Office],
     ) -> SignedIn:
         """用户名或口令错误时不说明是哪一项。 A wrong login and a wrong password read the same.
@@ -75,7 +75,7 @@ class SignInOut(Controller):
         factor and has not has an empty list in `me.only`, and can do that only.
         """
         source = request.client.host if request.client else None
-        claim = Claim(**{name: getattr(data, name) for name in SignIn.__struct_fields__}, source=source)
+        claim = Claim(**{name: getattr(data, name) for name in Credentials.__struct_fields__}, source=source)
         return await signing_in.sign_in(office, claim, _real.now())
 
     @get("/me", summary="我是谁 Who am I")

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.dispatch import find
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
+from backend.dispatch.clocks import ClockKind
 from backend.dispatch.lifecycle import EXTENDABLE, next_stage
 from backend.dispatch.move import Rows, move, touched
 from backend.dispatch.offers import withdraw_live_offer
@@ -30,7 +31,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "void": ("作废", "void"),
 }
 # Which clocks an extension moves: the step's own and the whole case.
-EXTENDED_CLOCKS = ("accept", "on_spot", "feedback", "verify", "whole")
+EXTENDED_CLOCKS: tuple[ClockKind, ...] = ("accept", "on_spot", "feedback", "verify", "whole")
 
 
 async def ask(office: Office, case_id: UUID, action: str, reason: str, by: str | None, command: Command) -> Answer:

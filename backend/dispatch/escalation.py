@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.dispatch import clocks, find, timekeeping
 from backend.dispatch.change import Change, Command, record
-from backend.dispatch.clocks import Clock, ClockState
+from backend.dispatch.clocks import Clock, ClockKind, ClockState
 from backend.dispatch.lifecycle import OPEN_STAGES
 from backend.dispatch.move import Rows, case_of, move, touched
 from backend.dispatch.records import Case, ClockRow, Revisit
@@ -23,14 +23,16 @@ from backend.office import Office
 from backend.policy import Escalation
 
 
-async def due_clocks(tx: AsyncConnection, office: Office, now: datetime, *, limit: int = 200) -> list[tuple[UUID, str]]:
+async def due_clocks(
+    tx: AsyncConnection, office: Office, now: datetime, *, limit: int = 200
+) -> list[tuple[UUID, ClockKind]]:
     """(case, kind) of the clocks that must be looked at, longest due first."""
     c = db.clocks.c
     query = select(c.case_id, c.kind).where(c.city_id == office.city_id, c.fires_at <= now)
     return [(row.case_id, row.kind) for row in await tx.execute(query.order_by(c.fires_at).limit(limit))]
 
 
-async def fire_clock(office: Office, case_id: UUID, kind: str, command: Command) -> bool:
+async def fire_clock(office: Office, case_id: UUID, kind: ClockKind, command: Command) -> bool:
     """The light turns yellow, the clock is missed, or the next of the chain is told. False when there was nothing."""
     policy = office.city.policy
     async with office.begin() as tx:

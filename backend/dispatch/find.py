@@ -8,6 +8,7 @@ from sqlalchemy import Select, Table, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
+from backend.dispatch.clocks import ClockKind
 from backend.dispatch.records import (
     Approval,
     Case,

@@ -8,18 +8,18 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log
-from backend.dispatch import replay
+from backend.dispatch import replay, words
 from backend.office import Office
 
 NOT_PROVEN = {
     "commands": "答复的副本 a copy of answers, kept for repeats",
-    "event_words": "个人信息不入日志 personal data stay out of the log",
     "events": "由哈希链证明 proven by its own chain",
     "facilities": "城市目录 the city's folder",
     "fixes": "轨迹不是事件 positions are not events",
@@ -107,13 +107,17 @@ async def contradictions(tx: AsyncConnection, office: Office) -> list[str]:
     """Every row on which log and tables disagree, in words; [] when each table that the log tells of follows from it."""
     board: replay.Board = {}
     told: dict[Table, dict[str, dict[str, Any]]] = {}
+    said: dict[UUID, object] = {}
     async for event in log.everything(tx, office.city_id):
         replay.apply(board, event)
         _hear(told, event)
+        said |= {event.id: event.data["words"]} if "words" in event.data else {}
     found = replay.compared(board, await replay.tables(tx, office))
     for table in sorted({*PROVEN, *told}, key=lambda one: one.name):
         found += await _compared(tx, office, table, told.get(table, {}))
-    return found
+    return found + [
+        f"event_words {id_}: changed since they were written" for id_ in await words.changed(tx, office, said)
+    ]
 
 
 PROVEN = (

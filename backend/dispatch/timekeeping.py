@@ -7,6 +7,7 @@ Begin at `STEPS`. The rules of a single clock are in `backend.dispatch.clocks`; 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -17,11 +18,11 @@ from backend.dispatch.clocks import Clock, ClockAction, ClockKind, ClockState
 from backend.dispatch.records import ClockRow
 from backend.policy import Policy, Span, WorkingTime
 
-ALL = "all"
+ALL: Final = "all"
 
 # step → what it does to which clock. `start` begins one that has ended (or never was) and leaves a running one alone;
 # `meet` and `cancel` touch only what still runs.
-STEPS: dict[str, tuple[tuple[str, str], ...]] = {
+STEPS: dict[str, tuple[tuple[ClockKind | Literal["all"], str], ...]] = {
     "open": (("accept", "start"), ("whole", "start")),
     "accept": (("accept", "meet"), ("on_spot", "start")),
     "refuse": (("accept", "meet"), (ALL, "cancel")),
@@ -41,7 +42,6 @@ STEPS: dict[str, tuple[tuple[str, str], ...]] = {
     "void": ((ALL, "cancel"),),
 }
 
-_KINDS: dict[str, ClockKind] = {kind: kind for kind in clocks.CLOCK_KINDS}
 Rows = list[tuple[ClockRow | None, ClockRow]]
 
 
@@ -66,13 +66,15 @@ def step(held: Mapping[ClockKind, ClockRow], name: str, *, case_id: UUID, policy
     return [(held.get(kind), row) for kind, row in now.items() if row != held.get(kind)]
 
 
-def _deed(row: ClockRow | None, kind: str, deed: str, case_id: UUID, policy: Policy, at: datetime) -> ClockRow | None:
+def _deed(
+    row: ClockRow | None, kind: ClockKind, deed: str, case_id: UUID, policy: Policy, at: datetime
+) -> ClockRow | None:
     calendar = calendar_of(policy)
     if row is None:
         if deed != "start":
             return None
-        span = clocks.clock_span(policy.clocks, _kind(kind))
-        fresh = clocks.start(_kind(kind), span, now=at, calendar=calendar, yellow_at=policy.clocks.yellow_at)
+        span = clocks.clock_span(policy.clocks, kind)
+        fresh = clocks.start(kind, span, now=at, calendar=calendar, yellow_at=policy.clocks.yellow_at)
         return to_row(fresh, case_id, policy, at)
     clock = of_row(row)
     action = _action(clock, deed)
@@ -94,7 +96,9 @@ def _action(clock: Clock, deed: str) -> ClockAction | None:
     return ClockAction(deed) if clock.is_open else None
 
 
-def extended(held: Mapping[ClockKind, ClockRow], by: Span, kinds: Iterable[str], *, policy: Policy, at: datetime) -> Rows:
+def extended(
+    held: Mapping[ClockKind, ClockRow], by: Span, kinds: Iterable[ClockKind], *, policy: Policy, at: datetime
+) -> Rows:
     """延时: the open clocks of these kinds, due later by `by`. A clock already missed stays missed."""
     rows: Rows = []
     for kind in kinds:
@@ -106,10 +110,6 @@ def extended(held: Mapping[ClockKind, ClockRow], by: Span, kinds: Iterable[str],
         after = clocks.apply(of_row(row), ClockAction.EXTEND, now=at, calendar=calendar_of(policy), span=by)
         rows.append((row, to_row(after, row.case_id, policy, at)))
     return rows
-
-
-def _kind(kind: str) -> ClockKind:
-    return _KINDS[kind]
 
 
 def of_row(row: ClockRow) -> Clock:

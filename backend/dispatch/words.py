@@ -7,7 +7,7 @@ are gone cannot be guessed from it.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -61,18 +61,21 @@ async def of_case(tx: AsyncConnection, office: Office, case_id: UUID) -> dict[UU
     return {event_id: kept.text for event_id, kept in (await _kept(tx, office, case_id)).items()}
 
 
-async def _kept(tx: AsyncConnection, office: Office, case_id: UUID) -> dict[UUID, Words]:
+async def _kept(tx: AsyncConnection, office: Office, case_id: UUID | None = None) -> dict[UUID, Words]:
+    """Of one case, or of all."""
     w = db.event_words
-    query = select(w.c.event_id, w.c.words_sealed).where(w.c.city_id == office.city_id, w.c.case_id == case_id)
+    query = select(w.c.event_id, w.c.words_sealed).where(w.c.city_id == office.city_id)
     found = {}
-    for row in await tx.execute(query):
+    for row in await tx.execute(query if case_id is None else query.where(w.c.case_id == case_id)):
         text = personal.opened(office.ring, w, row._mapping)["words"]
         found[row.event_id] = Words(text=text[SALT_CHARACTERS:], salt=text[:SALT_CHARACTERS])
     return found
 
 
-async def changed(tx: AsyncConnection, office: Office, case_id: UUID) -> list[UUID]:
-    """The events of a case whose words are not those that were written; what is gone has had its time."""
-    kept = await _kept(tx, office, case_id)
-    told: dict[UUID, Any] = {e.id: e.data.get("words") for e in await log.of_case(tx, office.city_id, case_id)}
+async def changed(tx: AsyncConnection, office: Office, told: Mapping[UUID, object]) -> list[UUID]:
+    """The events whose words are not those that were written, which is what `told` has of each; gone words had their time.
+
+    Raises Unsealable when words were sealed with a key that is not in the ring, or do not belong where they lie.
+    """
+    kept = await _kept(tx, office)
     return [event_id for event_id, said in kept.items() if told.get(event_id) != said.digest()]

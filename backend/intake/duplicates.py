@@ -21,8 +21,8 @@ from backend.policy import Policy
 PLACE_AND_TIME_MAX: Final = 1.1
 """Log-odds of two reports of one spot at one moment with nothing else known: a score of 0.75."""
 
-_ACCURACY_M: Final = 25.0  # a phone among buildings, when it does not say
-_ACCURACY_MIN_M: Final = 8.0  # nobody marks a person more exactly, whatever the phone claims
+ACCURACY_M: Final = 25.0  # a phone among buildings, when it does not say
+ACCURACY_MIN_M: Final = 8.0  # nobody marks a person more exactly, whatever the phone claims
 _MOBILITY: Final[dict[str, float]] = {"lying": 0.05, "sitting": 0.3, "standing": 0.7, "walking": 1.0, "unknown": 0.5}
 _HARDLY_MOBILE: Final = frozenset({"wheelchair", "crutches", "stretcher", "bedding"})
 _HARDLY_MOBILE_SHARE: Final = 0.25
@@ -289,7 +289,7 @@ _EMPTY_WORDS: Final = frozenset(
 
 
 def _accuracy(stated_m: float | None) -> float:
-    return _ACCURACY_M if stated_m is None else max(_ACCURACY_MIN_M, stated_m)
+    return ACCURACY_M if stated_m is None else max(ACCURACY_MIN_M, stated_m)
 
 
 def _bearing_deg(a: LonLat, b: LonLat) -> float:

@@ -24,6 +24,7 @@ from backend.clock import ManualClock
 from backend.dispatch import approvals, asking, desk, escalation, find, offers, proof, verification
 from backend.dispatch import field as spot
 from backend.dispatch.change import Answer, Command
+from backend.dispatch.clocks import ClockKind
 from backend.dispatch.field import Arrival
 from backend.dispatch.filing import Receipt, file_reports
 from backend.dispatch.protection import Handling, HandOver, PersonMet
@@ -396,7 +397,7 @@ async def town(
     return made
 
 
-async def fire(made: Town, case_id: UUID, kind: str) -> bool:
+async def fire(made: Town, case_id: UUID, kind: ClockKind) -> bool:
     """What the worker does with a clock that it has seen due."""
     return await escalation.fire_clock(made.office, case_id, kind, made.by(SYSTEM, "fire"))
 

@@ -7,6 +7,7 @@ import pytest
 
 from backend import db as tables
 from backend.dispatch import field, verification
+from backend.dispatch.clocks import ClockKind
 from backend.dispatch.field import Arrival
 from backend.dispatch.records import ClockRow
 from backend.errors import Invalid, NotAllowed, NotFound
@@ -22,7 +23,7 @@ from tests.dispatch.builders import (
 )
 
 
-async def _clock(town: Town, case_id: UUID, kind: str) -> ClockRow:
+async def _clock(town: Town, case_id: UUID, kind: ClockKind) -> ClockRow:
     return (await town.clocks(case_id))[kind]
 
 

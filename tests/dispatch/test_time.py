@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from backend.access.actor import PUBLIC
 from backend.clock import ManualClock
 from backend.dispatch import approvals, clocks, desk, timekeeping, verification
-from backend.dispatch.clocks import Light
+from backend.dispatch.clocks import ClockKind, Light
 from backend.dispatch.records import ClockRow
 from backend.errors import Conflict, Invalid, NotAllowed, Refused
 from tests.dispatch import builders
@@ -28,11 +28,11 @@ from tests.dispatch.builders import (
 )
 
 
-async def _clock(town: Town, case_id: UUID, kind: str) -> ClockRow:
+async def _clock(town: Town, case_id: UUID, kind: ClockKind) -> ClockRow:
     return (await town.clocks(case_id))[kind]
 
 
-async def _light(town: Town, case_id: UUID, kind: str) -> Light:
+async def _light(town: Town, case_id: UUID, kind: ClockKind) -> Light:
     return clocks.light(timekeeping.of_row(await _clock(town, case_id, kind)), town.now)
 
 

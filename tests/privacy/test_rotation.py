@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend import db as tables
 from backend import personal, rotation
 from backend.clock import ManualClock
-from backend.dispatch import desk, find, looking
+from backend.dispatch import desk, find, looking, proof
 from backend.dispatch.case_file import case_file, read_contacts
-from backend.dispatch.words import changed, of_case
+from backend.dispatch.words import of_case
 from backend.intake.photo_rows import add_photo, read_photo
 from backend.intake.photo_store import FolderStore
 from backend.notify import outbox
@@ -120,7 +120,7 @@ async def test_a_reason_is_read_by_its_event_and_a_changed_one_shows(db: AsyncEn
     async with made.office.db.connect() as tx:
         (spoken,) = (await of_case(tx, made.office, case_id)).values()
         assert spoken == "队伍说找王小明去了"
-        assert await changed(tx, made.office, case_id) == []
+        assert await proof.contradictions(tx, made.office) == []
         log = (await tx.execute(text("SELECT string_agg(data::text, ' ') FROM events"))).scalar_one()
     assert "王小明" not in log
     async with made.office.db.begin() as tx:
@@ -130,4 +130,6 @@ async def test_a_reason_is_read_by_its_event_and_a_changed_one_shows(db: AsyncEn
         )
         await tx.execute(update(tables.event_words).values(words_sealed=forged["words_sealed"]))
     async with made.office.db.connect() as tx:
-        assert await changed(tx, made.office, case_id) == [event_id]
+        assert await proof.contradictions(tx, made.office) == [
+            f"event_words {event_id}: changed since they were written"
+        ]

@@ -1,9 +1,7 @@
-"""Personal fields get a sealed column beside the plain one, and what is there is sealed."""
+"""Personal fields get a sealed column beside the plain one."""
 
 import sqlalchemy as sa
 from alembic import op
-
-from backend.migrations.plain_text import seal_what_lies_open
 
 revision = "0003"
 down_revision = "0002"
@@ -23,7 +21,7 @@ SEALED = (
 
 
 def upgrade() -> None:
-    """Only adds. What processes of the version before write meanwhile stays plain until 0005."""
+    """Only adds. What processes of the version before write meanwhile stays plain until 0006."""
     for table, names in SEALED:
         for name in names:
             op.add_column(table, sa.Column(f"{name}_sealed", sa.LargeBinary(), nullable=True))
@@ -32,7 +30,6 @@ def upgrade() -> None:
     _tables()
     # This version does not write them any more, and they may not be NULL.
     op.alter_column("approvals", "reason", server_default="")
-    seal_what_lies_open(op.get_bind())
 
 
 def _phone_index() -> None:
@@ -52,7 +49,6 @@ def _photos() -> None:
     op.add_column("photos", sa.Column("leaving_at", sa.DateTime(timezone=True), nullable=True))
     for name in ("sha256", "thumbnail_sha256"):
         op.alter_column("photos", name, server_default="")
-    op.execute("UPDATE photos SET file = sha256, thumbnail_file = thumbnail_sha256")
     op.create_table_comment(
         "photos",
         "file: the key in the store. picture_digest: of the picture and a salt that is sealed with it. leaving_at: its "

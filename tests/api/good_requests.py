@@ -1,0 +1,188 @@
+"""One request to every operation there is that has to succeed, in the order of a day: what the fuzzing varies afterwards."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import pyotp
+
+from tests.api.builders import CITY, IN_XIGANG, IN_ZHONGSHAN, PASSWORD, XIGANG, Api, Person, a_handling, a_photo, a_report
+from tests.api.two_of_everything import NOBODY, WHY
+
+OUTSIDE = (120.0, 36.0)
+NEW_PASSWORD = "quite another horse 马"
+
+
+@dataclass
+class Staff:
+    """Who asks. desk: every role of a desk in one person, for the whole city; second: another such; victims: what they have
+    may be taken from them."""
+
+    desk: Person
+    second: Person
+    officer: Person
+    partner: Person
+    admin: Person
+    victims: list[Person]
+    teams: list[UUID]
+
+
+async def hire(api: Api) -> Staff:
+    """Teams in two districts, and everybody."""
+    lon, lat = IN_ZHONGSHAN
+    teams = await api.teams(IN_ZHONGSHAN, (lon + 0.002, lat), IN_XIGANG, (IN_XIGANG[0], IN_XIGANG[1] + 0.002))
+    roles = [role for role in api.office.city.policy.roles if role not in (*NOBODY, "officer", "admin")]
+    return Staff(
+        desk=await api.person(*roles, regions=(CITY,)),
+        second=await api.person(*roles, regions=(CITY,)),
+        officer=await api.person("officer", regions=(CITY,), team_id=teams[0]),
+        partner=await api.partner(),
+        admin=await api.person("admin", regions=(CITY,)),
+        victims=[await api.person("checker", regions=(XIGANG,)) for _ in range(3)],
+        teams=teams,
+    )
+
+
+async def every_good_request(api: Api, staff: Staff) -> None:
+    """All of them, each at least once."""
+    case_id = await _report(api, staff)
+    await _handle(api, staff, case_id)
+    await _read(staff, case_id)
+    await staff.desk.did(f"/api/cases/{case_id}/send-back", WHY)
+    await _ask_for_permission(api, staff, case_id)
+    await _handle(api, staff, case_id)
+    await staff.desk.did(f"/api/cases/{case_id}/verify", {"note": "已电话回访"})
+    await _decide(api, staff)
+    await _look_at_the_city(api, staff)
+    await _accounts(staff)
+    await _keys(staff)
+    await _sessions(api, staff)
+
+
+async def _report(api: Api, staff: Staff) -> str:
+    report = a_report(contact={"phone": "13800000000", "name": "李某", "call_back": True})
+    await api.public.post("/api/reports/similar", {"report": report})
+    receipt = await api.public.did("/api/reports", report)
+    files = {"photo": ("a.jpg", a_photo(), "image/jpeg")}
+    photo = await api.http.post(f"/api/reports/{receipt['receipt']}/photos", files=files)
+    assert photo.status_code == 201, photo.text
+    await api.public.saw(f"/api/reports/{receipt['receipt']}")
+    await staff.partner.did("/api/reports", a_report(IN_XIGANG, channel="partner"))
+    return str(receipt["case_id"])
+
+
+async def _offered(api: Api, officer: Person) -> str:
+    await api.work()
+    task = await officer.saw("/api/officer/task")
+    assert task["offer"], "the officer's team is the nearest"
+    return str(task["offer"]["id"])
+
+
+async def _handle(api: Api, staff: Staff, case_id: str) -> None:
+    """By the officer's team; the first time it is declined, and assigned by the desk."""
+    officer, desk = staff.officer, staff.desk
+    here = {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}
+    await officer.did("/api/officer/duty", {"state": "on_duty"})
+    fix = {"at": api.clock.now().isoformat(), **here, "accuracy_m": 8, "speed_m_s": 0.4, "heading_deg": 90}
+    await officer.did("/api/officer/positions", {"fixes": [fix]})
+    file = await desk.saw(f"/api/cases/{case_id}")
+    if file["case"]["rework_count"]:
+        await desk.did(f"/api/cases/{case_id}/assign", {**WHY, "team_id": str(staff.teams[0])})
+    else:
+        await officer.did(f"/api/offers/{await _offered(api, officer)}/accept")
+    await officer.did(f"/api/cases/{case_id}/set-out")
+    await officer.did(f"/api/cases/{case_id}/arrive", here)
+    await officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
+
+
+async def _read(staff: Staff, case_id: str) -> None:
+    file = await staff.desk.saw(f"/api/cases/{case_id}")
+    for part in ("contacts", "events", "decisions", f"photos/{file['photos'][0]['id']}"):
+        assert (await staff.desk.get(f"/api/cases/{case_id}/{part}")).status_code == 200, part
+    assert (await staff.desk.saw("/api/cases", stage="handled", limit=1))["cases"]
+    assert (await staff.desk.post("/api/calls/search", {"phone": "13800000000"})).json()
+    assert (await staff.admin.saw("/api/looks"))["looks"]
+
+
+async def _ask_for_permission(api: Api, staff: Staff, case_id: str) -> None:
+    """Suspended with leave and taken up again; voiding is refused."""
+    for action, answer in (("suspend", "grant"), ("void", "refuse")):
+        asked = await staff.desk.did(f"/api/cases/{case_id}/ask", {**WHY, "action": action})
+        assert await staff.second.saw("/api/approvals")
+        await staff.second.did(f"/api/approvals/{asked['approval_id']}/{answer}", {"answer": "同意"})
+        if answer == "grant":
+            await staff.second.did(f"/api/cases/{case_id}/resume", WHY)
+
+
+async def _decide(api: Api, staff: Staff) -> None:
+    """What the desk does with reports that wait for a look."""
+    desk = staff.desk
+    waiting = []
+    for n in range(3):
+        place = (OUTSIDE[0] + n * 0.1, OUTSIDE[1])
+        waiting.append((await api.public.did("/api/reports", a_report(place)))["case_id"])
+    await desk.did(f"/api/cases/{waiting[0]}/refuse", {"reason": "outside_city", "note": "不在本市"})
+    await desk.did(f"/api/cases/{waiting[1]}/accept")
+    await desk.did(f"/api/cases/{waiting[1]}/widen")
+    into = {**WHY, "into": waiting[1]}
+    await desk.did(f"/api/cases/{waiting[2]}/join", into)
+    await desk.did(f"/api/cases/{waiting[2]}/unjoin")
+    await desk.did(f"/api/cases/{waiting[2]}/join", into)
+    sightings = (await desk.saw(f"/api/cases/{waiting[1]}"))["sightings"]
+    await desk.did(f"/api/cases/{waiting[1]}/split", {**WHY, "sighting_ids": [sightings[-1]["id"]]})
+    case_id = (await api.public.did("/api/reports", a_report((IN_ZHONGSHAN[0], IN_ZHONGSHAN[1] + 0.02))))["case_id"]
+    await staff.officer.did(f"/api/offers/{await _offered(api, staff.officer)}/decline", {"reason": "too_far"})
+    await desk.did(f"/api/cases/{case_id}/assign", {**WHY, "team_id": str(staff.teams[1])})
+    await desk.did(f"/api/cases/{case_id}/withdraw", WHY)
+
+
+async def _look_at_the_city(api: Api, staff: Staff) -> None:
+    for path in ("board", "events", "teams", "circle", "weather", "policy", "facilities", "regions", "approvals"):
+        await staff.desk.saw(f"/api/{path}")
+    await staff.desk.did("/api/weather", {"state": "clear", "feels_c": 3.5, "warned": True})
+    await staff.desk.did(f"/api/teams/{staff.teams[3]}/duty", {"state": "resting"})
+    await staff.desk.did("/api/feed/tickets")
+    for path in ("/health", "/metrics"):
+        assert (await api.public.get(path)).status_code == 200
+
+
+async def _accounts(staff: Staff) -> None:
+    admin, victim = staff.admin, staff.victims[0]
+    new = {"login": "new-one", "name": "新", "password": PASSWORD, "roles": ["checker"], "regions": [XIGANG]}
+    await admin.did("/api/accounts", new)
+    assert (await admin.saw("/api/accounts", limit=2))["next"]
+    path = f"/api/accounts/{victim.me.id}"
+    await admin.saw(path)
+    await admin.saw(f"{path}/sessions")
+    assert (await admin.send("PATCH", path, {"name": "改名"})).status_code == 200
+    for method, part, body in (
+        ("POST", "/password", {"password": NEW_PASSWORD}),
+        ("POST", "/unlock", None),
+        ("DELETE", "/second-factor", None),
+        ("DELETE", "/sessions", None),
+    ):
+        answer = await admin.send(method, path + part, body)
+        assert answer.status_code == 204, (path + part, answer.text)
+
+
+async def _keys(staff: Staff) -> None:
+    admin = staff.admin
+    made = await admin.did("/api/keys", {"partner": "city-110", "regions": [CITY]})
+    path = f"/api/keys/{made['key']['id']}"
+    await admin.did(f"{path}/webhook", {"url": None})
+    await admin.did(f"{path}/rotate", {"overlap_days": 3})
+    assert (await admin.send("DELETE", path)).status_code == 200
+    assert await admin.saw("/api/keys")
+
+
+async def _sessions(api: Api, staff: Staff) -> None:
+    login = {"login": "new-one", "password": PASSWORD, "device": "测试"}
+    told = await api.public.did("/api/sessions", login)
+    me = Person(api, {"Authorization": f"Bearer {told['token']}"}, staff.victims[0].me)
+    again = await api.public.did("/api/sessions", login)
+    await me.saw("/api/sessions/me")
+    assert len(await me.saw("/api/sessions")) == 2
+    assert (await me.send("DELETE", f"/api/sessions/{again['session']['id']}")).status_code == 204
+    assert (await me.send("DELETE", "/api/sessions")).status_code == 204
+    begun = await me.did("/api/second-factor", {"password": PASSWORD})
+    await me.did("/api/second-factor/confirm", {"code": pyotp.TOTP(begun["secret"]).now()})
+    assert (await me.send("DELETE", "/api/sessions/current")).status_code == 204
