@@ -24,7 +24,7 @@ ApprovalState = Literal["asked", "granted", "refused", "withdrawn"]
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """案卷: the piece of work that one or more sightings are about."""
+    """案卷: the piece of work that one or more sightings are about. outcome: of its last visit, or `refused:` and the reason."""
 
     id: UUID
     number: int
@@ -49,7 +49,7 @@ class Case(Struct, frozen=True, kw_only=True):
     team_id: UUID | None = None
     handled_by_team: UUID | None = None
     handled_by: str | None = None
-    outcome: Outcome | None = None
+    outcome: str | None = None
     search_at: datetime | None = None
     search_round: int = 1
     search_phase: int = 0

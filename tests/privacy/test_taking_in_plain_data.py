@@ -136,7 +136,7 @@ async def test_what_a_process_of_the_version_before_writes_meanwhile_is_sealed_a
     await migrations.upgrade_async(empty_database_url, "0001")
     engine = make_engine(empty_database_url)
     await _fill(engine, _FILL[2:3])
-    await migrations.upgrade_async(empty_database_url, "0004", ring=RING)
+    await migrations.upgrade_async(empty_database_url, "0005", ring=RING)
     assert (await _opened(engine)).get("cases.address") == f"{MARK} address", "what was there is read at once"
     await _fill(engine, (*_FILL[:2], *_FILL[3:]))
     await migrations.upgrade_async(empty_database_url, ring=RING)
@@ -144,12 +144,12 @@ async def test_what_a_process_of_the_version_before_writes_meanwhile_is_sealed_a
     await engine.dispose()
 
 
-async def test_without_keys_nothing_is_changed_and_it_says_what_is_wanted(empty_database_url: str) -> None:
+async def test_without_keys_nothing_is_sealed_and_it_says_what_is_wanted(empty_database_url: str) -> None:
     engine = await _at_the_first_release(empty_database_url)
     with pytest.raises(Invalid) as refused:
         await migrations.upgrade_async(empty_database_url)
     assert "RESCUE_PERSONAL_KEYS" in refused.value.zh
-    assert await migrations.revision_of(empty_database_url) == "0002"
+    assert await migrations.revision_of(empty_database_url) == "0004"
     await engine.dispose()
 
 
