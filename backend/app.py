@@ -45,6 +45,7 @@ from backend.live.nudge import Nudge
 from backend.live.positions import Positions
 from backend.live.wire import Wire
 from backend.office import Office
+from backend.patrol.tracks import Tracks
 from backend.settings import Settings
 from backend.steady import SteadyTime
 from backend.stopping import Stopping
@@ -86,6 +87,7 @@ class Parts:
         self.places.on_news(self.hub.positions)
         self.feed = Feed(self.hub, self._snapshot)
         self.filing = Filing(self.office)
+        self.tracks = Tracks(self.office)
         self.outlook = Outlook(self.office)
         self.photos: PhotoStore = FolderStore(settings.data_folder / "photos", settings.ring)
         self.watch = Watch(self.office)
@@ -103,6 +105,7 @@ class Parts:
                 yield
         finally:
             await self.filing.aclose()
+            await self.tracks.aclose()
             await self.limiter.aclose()
             await self.engine.dispose()
 
@@ -132,6 +135,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
     given = {
         "office": parts.office,
         "filing": parts.filing,
+        "tracks": parts.tracks,
         "outlook": parts.outlook,
         "hub": parts.hub,
         "feed": parts.feed,

@@ -28,7 +28,7 @@ from backend.office import Office
 from backend.patrol import duty, positions
 from backend.patrol.duty import DutyState, Presence
 from backend.patrol.positions import Fix, TeamFix
-from backend.patrol.teams import get_team
+from backend.patrol.tracks import Tracks
 from backend.web import CommandBody, Empty, WithReason, command
 
 
@@ -143,6 +143,7 @@ class Officer(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         places: NamedDependency[Positions],
+        tracks: NamedDependency[Tracks],
         limiter: NamedDependency[Limiter],
         now: NamedDependency[datetime],
     ) -> FixesKept:
@@ -151,12 +152,11 @@ class Officer(Controller):
         demand(office.city.policy.roles, by, "position:write", Object(teams=[team_id], owner=by.id))
         await limiter.demand(of_positions(office.city.policy, team_id, len(data.fixes)))
         good, refused = positions.judge(office, team_id, data.fixes, now)
-        newest = await positions.store(office, good)
-        async with office.db.connect() as tx:
-            team, presence = await get_team(tx, office, team_id), await duty.get_presence(tx, office, team_id)
-        if presence.state == "off_duty":
+        kept = await tracks.store(team_id, good)
+        if kept.duty == "off_duty":
             return FixesKept(0, [*refused, OFF_DUTY])
-        places.tell([_live(fix, office.city.lineage(team.regions)) for fix in newest])
+        if kept.newest is not None:
+            places.tell([_live(kept.newest, office.city.lineage(kept.regions))])
         return FixesKept(len(good), refused)
 
 

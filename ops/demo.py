@@ -100,7 +100,8 @@ def demo(
         found = held.enter_context(services.running(folder, given=os.environ))
         if again:
             _erase(folder, found)
-        migrations.upgrade(found.database_url)
+        keys = _environment(folder, city, found)["RESCUE_PERSONAL_KEYS"]
+        migrations.upgrade(found.database_url, ring=Ring.parse(keys))
         asyncio.run(_prepare(folder, city, found, console))
         here = _place(folder, city, found, speed, port)
         children = {name: held.enter_context(_child(name, here)) for name in ("serve", "worker")}

@@ -81,21 +81,25 @@ _TRACK = text("""
                              CAST(:lats AS float8[]), CAST(:accuracies AS float8[]), CAST(:headings AS float8[]),
                              CAST(:speeds AS float8[]))
             AS g(team_id, at, lon, lat, accuracy_m, heading_deg, speed_m_s)
+    ), held AS (
+        -- In one order, so that two processes with fixes of the same teams do not wait for each other.
+        SELECT team_id, state_since, fix_at FROM presence
+        WHERE city_id = :city_id AND team_id = ANY (CAST(:teams AS uuid[])) AND state <> 'off_duty'
+        ORDER BY team_id FOR NO KEY UPDATE
     ), tracked AS (
         INSERT INTO fixes (city_id, team_id, at, lon, lat, accuracy_m, heading_deg, speed_m_s, case_id)
         SELECT :city_id, g.team_id, g.at, g.lon, g.lat, g.accuracy_m, g.heading_deg, g.speed_m_s, c.id
         FROM given g
-        JOIN presence p ON p.city_id = :city_id AND p.team_id = g.team_id
+        JOIN held p ON p.team_id = g.team_id
         LEFT JOIN cases c ON c.city_id = :city_id AND c.team_id = g.team_id AND c.stage IN ('dispatched', 'handling')
-        WHERE p.state <> 'off_duty' AND g.at >= p.state_since - interval '1 day'
+        WHERE g.at >= p.state_since - interval '1 day'
         ON CONFLICT DO NOTHING
-        RETURNING team_id
     )
     UPDATE presence p SET lon = n.lon, lat = n.lat, fix_at = n.at, accuracy_m = n.accuracy_m,
                           heading_deg = n.heading_deg, speed_m_s = n.speed_m_s
     FROM (SELECT DISTINCT ON (team_id) * FROM given ORDER BY team_id, at DESC) n
-    WHERE p.city_id = :city_id AND p.team_id = n.team_id AND p.state <> 'off_duty'
-      AND (p.fix_at IS NULL OR p.fix_at < n.at)
+    JOIN held h ON h.team_id = n.team_id
+    WHERE p.city_id = :city_id AND p.team_id = n.team_id AND (h.fix_at IS NULL OR h.fix_at < n.at)
     RETURNING p.team_id
 """)
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from backend import migrations
 from backend.errors import Invalid
-from ops.bench import circle, city_import, intake, nearest
+from ops.bench import circle, city_import, growth, intake, nearest, positions
 from ops.local import services
 
 Result = dict[str, Any]
@@ -32,6 +32,8 @@ BENCHES: dict[str, Callable[[Path | None], Result]] = {
     "circle": lambda _: circle.run(),
     "import": city_import.run,
     "intake": lambda _: intake.run(),
+    "positions": lambda _: positions.run(),
+    "growth": lambda _: growth.run(),
 }
 
 

@@ -13,17 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from backend import migrations
-from backend.access.actor import SYSTEM
 from backend.city import City, open_city
 from backend.clock import SystemClock
 from backend.db import make_engine
 from backend.geo.place import LonLat
-from backend.ids import new_id
 from backend.office import Office
-from backend.patrol import duty
 from backend.patrol.positions import Fix, judge
 from backend.patrol.teams import new_team, put_teams
 from backend.patrol.tracks import Tracks
@@ -76,17 +72,17 @@ async def _measure(url: str, teams: int, rounds: int) -> dict[str, Any]:
 async def _on_duty(office: Office, city: City, count: int) -> dict[Any, LonLat]:
     assert city.roads is not None
     now, moment = SystemClock().now(), datetime.now(UTC) - timedelta(days=1)
+    said = {"organisation": "city_management", "mode": "car", "skills": [], "size": 2, "women": False}
+    kept = {**said, "regions": [city.id], "mobilisation_s": 0.0, "shift_pattern": "day"}
     new = [
-        new_team(city, code=f"b{n}", name=f"队{n}", lon=place.lon, lat=place.lat, regions=[city.id])
+        new_team(code=f"b{n}", name=f"队{n}", base_lon=place.lon, base_lat=place.lat, **kept)
         for n, place in enumerate(scatter(city.roads, count, 3))
     ]
     async with office.begin() as tx:
         await put_teams(tx, office, new, now=now)
     async with office.db.begin() as tx:
         await tx.exec_driver_sql("UPDATE presence SET state = 'on_duty', state_since = $1", (moment,))
-    assert duty is not None
-    assert SYSTEM is not None
-    return {team.id: LonLat(team.lon, team.lat) for team in new}
+    return {team.id: LonLat(team.base_lon, team.base_lat) for team in new}
 
 
 def _way(place: LonLat, begin: datetime) -> list[Fix]:
@@ -101,7 +97,7 @@ async def _ours(office: Office, _: asyncpg.Connection, ways: dict[Any, list[Fix]
 
     async def one(team_id: Any, fixes: list[Fix]) -> None:
         good, _refused = judge(office, team_id, fixes, now)
-        await tracks.store(good)
+        await tracks.store(team_id, good)
 
     began = time.perf_counter()
     await asyncio.gather(*(one(team_id, fixes) for team_id, fixes in ways.items()))
