@@ -30,6 +30,7 @@ from swagger_ui_bundle import swagger_ui_path
 from backend import gate, metrics
 from backend.access.actor import Actor
 from backend.api_document import DocumentConfig, Refusals
+from backend.body import JsonRequest
 from backend.city import City, open_city
 from backend.db import make_engine
 from backend.dispatch import board
@@ -49,7 +50,7 @@ from backend.patrol.tracks import Tracks
 from backend.settings import Settings
 from backend.steady import SteadyTime
 from backend.stopping import Stopping
-from backend.web import EXCEPTION_HANDLERS, JsonRequest, who_asks
+from backend.web import EXCEPTION_HANDLERS, who_asks
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket

@@ -4,11 +4,10 @@ Routes parse, call one verb and return; what a verb raises becomes an RFC 9457 p
 """
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -35,45 +34,6 @@ _real = SystemClock()
 _log = structlog.get_logger("web")
 
 AnyRequest = Request[Any, Any, State]
-
-UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters: no database keeps all of them and no screen shows one. Line ends and tabs are not meant."""
-DROPS_UNREADABLE: Final = "drops_unreadable"
-"""An `opt` of routes that nobody in need may be turned away from for a detail: what cannot be shown is left out there."""
-
-
-class JsonRequest(Request[Any, Any, State]):
-    """A request whose texts can be read, wherever in the body they stand and however they will be kept."""
-
-    async def json(self) -> Any:
-        """The body. Raises Invalid `cannot_be_kept` with the field that holds a control character."""
-        body = await super().json()
-        if not self.route_handler.opt.get(DROPS_UNREADABLE):
-            field = unreadable_field(body)
-            if field is not None:
-                fault = FieldFault(field, "含有无法保存或显示的字符", "has a character that cannot be kept or shown")
-                zh, en = fault.sentence()
-                told = {"field": field or None, "faults": [fault]}
-                raise Invalid(
-                    f"请求内容有误：{zh}。", f"The request is malformed: {en}.", code="cannot_be_kept", **told
-                )
-        return body
-
-
-def unreadable_field(body: Any) -> str | None:
-    """The first field with a control character, as `place.lon` or `notes[2]`; "" for the body itself; None without one."""
-    waiting = [("", body)]
-    while waiting:
-        field, node = waiting.pop()
-        if isinstance(node, str) and UNREADABLE.search(node):
-            return field
-        if isinstance(node, dict):
-            if any(UNREADABLE.search(name) for name in node):
-                return field
-            waiting += reversed([(f"{field}.{name}" if field else name, part) for name, part in node.items()])
-        elif isinstance(node, list):
-            waiting += reversed([(f"{field}[{n}]", part) for n, part in enumerate(node)])
-    return None
 
 
 class CommandBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,7 +148,10 @@ def http_fault(request: AnyRequest, fault: HTTPException) -> Response[dict[str, 
     if fault.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected(request, fault)
     code, zh, en = _HTTP_WORDS.get(fault.status_code, ("refused", "请求无法处理。", "The request cannot be done."))
-    return _problem(request, fault.status_code, code, zh, en)
+    answer = _problem(request, fault.status_code, code, zh, en)
+    if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = (fault.headers or {}).get("allow", "")
+    return answer
 
 
 def unreadable(request: AnyRequest, _: Exception) -> Response[dict[str, Any]]:

@@ -11,6 +11,7 @@ from litestar.params import Body, FromPath, MultipartBody
 from msgspec import Struct
 
 from backend.access.actor import Actor
+from backend.body import DROPS_UNREADABLE
 from backend.dispatch import asking
 from backend.dispatch.asking import ReportStatus, Similar
 from backend.dispatch.filing import Receipt
@@ -23,7 +24,7 @@ from backend.intake.report import Report, prepare
 from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
 from backend.office import Office
-from backend.web import DROPS_UNREADABLE, AnyRequest
+from backend.web import AnyRequest
 
 LARGEST_PHOTO_BODY_BYTES = 32_000_000
 """Above every policy's `max_photo_mb`, so that what is somewhat too big is refused in words about photos."""

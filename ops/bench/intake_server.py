@@ -8,6 +8,7 @@ from litestar import post
 
 import backend.app
 from backend.city import City, open_city
+from backend.heap import settle
 from backend.intake.report import Report
 from backend.policy.sections import BySender
 from backend.settings import Settings
@@ -37,6 +38,7 @@ def main() -> None:
     city = without_limits(open_city(settings.city_folder))
     backend.app.ROUTES.append(nothing)
     app = backend.app.create_app(settings, city=city)
+    settle()
     config = uvicorn.Config(
         app, host="127.0.0.1", port=settings.port, loop="uvloop", http="httptools", log_level="error", access_log=False
     )

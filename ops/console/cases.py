@@ -345,7 +345,12 @@ class Cases(Controller):
         return await approvals.resume_case(office, case_id, data.reason, wanted)
 
 
-@get("/api/cases/{case_id:uuid}/photos/{photo_id:uuid}", summary="查看照片 One photo", tags=["案卷 Cases"])
+@get(
+    "/api/cases/{case_id:uuid}/photos/{photo_id:uuid}",
+    summary="查看照片 One photo",
+    tags=["案卷 Cases"],
+    media_type="image/jpeg",
+)
 async def case_photo(
     case_id: FromPath[UUID],
     photo_id: FromPath[UUID],

@@ -5,7 +5,18 @@ from uuid import UUID
 
 import pyotp
 
-from tests.api.builders import CITY, IN_XIGANG, IN_ZHONGSHAN, PASSWORD, XIGANG, Api, Person, a_handling, a_photo, a_report
+from tests.api.builders import (
+    CITY,
+    IN_XIGANG,
+    IN_ZHONGSHAN,
+    PASSWORD,
+    XIGANG,
+    Api,
+    Person,
+    a_handling,
+    a_photo,
+    a_report,
+)
 from tests.api.two_of_everything import WHY
 
 OUTSIDE = (120.0, 36.0)

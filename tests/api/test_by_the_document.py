@@ -1,0 +1,75 @@
+"""The whole OpenAPI document against a real server: no answer that it does not describe, nothing in it that nobody reached.
+
+First a day in good order, each operation once; then what schemathesis makes of the document, right and wrong, with those
+requests as its examples: every case as somebody who may, and a part of them as each kind of people. There is no stateful
+phase: the document has no links, and any order of commands is walked by tests/dispatch/test_any_order.py.
+"""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.access.builders import cheapen_passwords
+from tests.api.builders import Api, Person
+from tests.api.by_the_document import Asking, Watched, vary
+from tests.api.conftest import anything
+from tests.api.good_requests import Staff, every_good_request, hire
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+ONLY_IN_ORDER: dict[str, str] = {}
+"""Operations that only a good request in its order reaches, and why."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def watched(shared: Api) -> AsyncIterator[Watched]:
+    """Everything asked of the server in good order, then varied as everybody."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheapen_passwords(patch)
+        patch.setattr("backend.limits.limiter.Limiter.demand", anything)
+        found = Watched((await shared.http.get("/schema/openapi.json")).json())
+        staff = await hire(shared)
+        shared.http.event_hooks["response"].append(found.look)
+        await every_good_request(shared, staff)
+        shared.http.event_hooks["response"].clear()
+        for who in _everybody(shared, staff, found):
+            await asyncio.to_thread(vary, found, f"http://127.0.0.1:{shared.port}", who)
+        yield found
+
+
+def _everybody(api: Api, staff: Staff, found: Watched) -> list[Asking]:
+    """Whoever may, with every case; then each kind of people with some of them."""
+
+    def whoever_may(label: str) -> dict[str, str]:
+        if "sessions" in label or "second-factor" in label:
+            return staff.victims[1].headers
+        return found.good[label].headers
+
+    kinds = {
+        "public": api.public,
+        "desk": staff.desk,
+        "officer": staff.officer,
+        "partner": staff.partner,
+        "admin": staff.admin,
+    }
+    some = [Asking(name, functools.partial(_as, who), every=6) for name, who in kinds.items()]
+    return [Asking("whoever may", whoever_may, examples=8), *some]
+
+
+def _as(who: Person, label: str) -> dict[str, str]:
+    return who.headers
+
+
+async def test_no_answer_is_other_than_the_document_says(watched: Watched) -> None:
+    assert watched.asked > 3_000
+    assert watched.faults == []
+
+
+async def test_every_operation_of_the_document_was_reached(watched: Watched) -> None:
+    assert watched.operations() - watched.reached == set()
+    never = watched.operations() - watched.varied - set(ONLY_IN_ORDER)
+    assert never == set(), "nothing that was made of the document got through"
