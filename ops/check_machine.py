@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import httpx
 from packaging.requirements import InvalidRequirement, Requirement
 
 from backend.settings import SETTINGS
@@ -105,7 +106,20 @@ def check_port(patient: Patient) -> Iterator[Finding]:
     """The server's address can be bound."""
     host, port = patient.values.get("host"), patient.values.get("port")
     if isinstance(host, str) and isinstance(port, int):
-        yield _bindable("port", host, port, "RESCUE_PORT")
+        yield _served("port", host, port) or _bindable("port", host, port, "RESCUE_PORT")
+
+
+def _served(check: str, host: str, port: int) -> Finding | None:
+    """This programme itself, if it answers there."""
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound to
+    try:
+        said = httpx.get(f"http://{shown}:{port}/health", timeout=3, trust_env=False).json()
+        status, degraded = str(said["status"]), "、".join(said.get("degraded", ()))
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None
+    told = f"{status}（{degraded}）" if degraded else status
+    zh, en = f"本系统正在 {shown}:{port} 运行：{told}", f"this programme is running on {shown}:{port}: {told}"
+    return well(check, zh, en)
 
 
 def check_metrics_port(patient: Patient) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ those facts are gathered by table and laid beside the rows. Begin at `contradict
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -69,12 +70,14 @@ def _of_report(event: log.Event) -> Iterator[Told]:
 
 
 def _of_weather(event: log.Event) -> Iterator[Told]:
-    yield db.weather, event.data["id"], {k: event.data[k] for k in ("state", "feels_c", "warned")}
+    if "id" in event.data:
+        yield db.weather, event.data["id"], {k: event.data[k] for k in ("state", "feels_c", "warned")}
 
 
 def _of_circle(event: log.Event) -> Iterator[Told]:
-    closed = event.occurred_at if event.kind == "circle.gap_closed" else None
-    yield db.circle_alarms, event.data["alarm_id"], {"closed_at": closed}
+    if "alarm_id" in event.data:
+        closed = event.occurred_at if event.kind == "circle.gap_closed" else None
+        yield db.circle_alarms, event.data["alarm_id"], {"closed_at": closed}
 
 
 def _of_decision(event: log.Event) -> Iterator[Told]:
@@ -99,6 +102,14 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
 }
 """The kind of an event, or its first part → what it tells of rows that are not replayed."""
 
+BORN: Mapping[Table, str] = {
+    db.circle_alarms: "opened_at",
+    db.decisions: "made_at",
+    db.photos: "taken_in_at",
+    db.weather: "set_at",
+}
+"""Tables of which the first version told nothing: a row that is older than the first event about its table is not judged."""
+
 MAY_BE_GONE = frozenset({"photos", "decisions"})
 """Rows that are removed when their time is over, while the log goes on saying that they were."""
 
@@ -106,15 +117,15 @@ MAY_BE_GONE = frozenset({"photos", "decisions"})
 async def contradictions(tx: AsyncConnection, office: Office) -> list[str]:
     """Every row on which log and tables disagree, in words; [] when each table that the log tells of follows from it."""
     board: replay.Board = {}
-    told: dict[Table, dict[str, dict[str, Any]]] = {}
+    told: dict[Table, Testimony] = {table: Testimony() for table in PROVEN}
     said: dict[UUID, object] = {}
     async for event in log.everything(tx, office.city_id):
         replay.apply(board, event)
         _hear(told, event)
         said |= {event.id: event.data["words"]} if "words" in event.data else {}
     found = replay.compared(board, await replay.tables(tx, office))
-    for table in sorted({*PROVEN, *told}, key=lambda one: one.name):
-        found += await _compared(tx, office, table, told.get(table, {}))
+    for table, testimony in told.items():
+        found += await _compared(tx, office, table, testimony)
     return found + [
         f"event_words {id_}: changed since they were written" for id_ in await words.changed(tx, office, said)
     ]
@@ -125,30 +136,41 @@ PROVEN = (
 )  # fmt: skip
 
 
-def _hear(told: dict[Table, dict[str, dict[str, Any]]], event: log.Event) -> None:
+@dataclass
+class Testimony:
+    """What the log says of a table: by id the columns of its rows; since: when it first said anything."""
+
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    since: datetime | None = None
+
+
+def _hear(told: dict[Table, Testimony], event: log.Event) -> None:
     read = READERS.get(event.kind) or READERS.get(event.kind.partition(".")[0])
     for table, key, values in read(event) if read else ():
-        told.setdefault(table, {}).setdefault(str(key), {}).update(values)
+        told[table].since = told[table].since or event.recorded_at
+        told[table].rows.setdefault(str(key), {}).update(values)
 
 
-async def _compared(tx: AsyncConnection, office: Office, table: Table, told: dict[str, dict[str, Any]]) -> list[str]:
+async def _compared(tx: AsyncConnection, office: Office, table: Table, told: Testimony) -> list[str]:
     key = table.c.team_id if table is db.presence else table.c.id
     found: list[str] = []
     held: set[str] = set()
     for row in await tx.execute(select(table).where(table.c.city_id == office.city_id)):
         id_, values = str(row._mapping[key.name]), dict(row._mapping)
         held.add(id_)
-        if id_ in told:
-            found += _differing(table, id_, told[id_], values)
-        elif not _needs_no_event(table, values):
+        if id_ in told.rows:
+            found += _differing(table, id_, told.rows[id_], values)
+        elif not _needs_no_event(table, values, told):
             found.append(f"{table.name} {id_}: not in the log")
     if table.name not in MAY_BE_GONE:
-        found += [f"{table.name} {id_}: not in the table" for id_ in sorted(told.keys() - held)]
+        found += [f"{table.name} {id_}: not in the table" for id_ in sorted(told.rows.keys() - held)]
     return found
 
 
-def _needs_no_event(table: Table, row: dict[str, Any]) -> bool:
-    """A team that never was on duty has told nothing."""
+def _needs_no_event(table: Table, row: dict[str, Any], told: Testimony) -> bool:
+    """A team that never was on duty has told nothing, nor has what is older than the first word about its table."""
+    if table in BORN:
+        return told.since is None or row[BORN[table]] < told.since
     return table is db.presence and row["state"] == "off_duty"
 
 

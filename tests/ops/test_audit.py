@@ -215,3 +215,23 @@ async def test_the_command_says_whole_and_names_what_is_not(
     assert await in_thread("audit", "verify") == 1
     assert "锚点记载过" in capsys.readouterr().err
     assert await in_thread("audit", "verify", "--head", "nonsense") == 2
+
+
+async def test_what_is_older_than_the_first_word_about_its_table_is_not_judged(
+    db: AsyncEngine, clock: ManualClock
+) -> None:
+    """The first version said nothing of weather, decisions, alarms and photos."""
+    town = await builders.town(db, clock)
+    row = (
+        "INSERT INTO weather (city_id, id, set_at, state, set_by) VALUES ('210200', gen_random_uuid(), :at, 'ice', 'x')"
+    )
+    await town.run(row, at=town.now)
+    assert await contradictions(town) == []
+    clock.advance(minutes=1)
+    await set_weather(town.office, WeatherNow(state="snow"), by=somebody("shift_leader"), now=town.now)
+    assert await contradictions(town) == []
+    clock.advance(minutes=1)
+    await town.run(row, at=town.now)
+    (found,) = await contradictions(town)
+    assert found.startswith("weather ")
+    assert found.endswith("not in the log")
