@@ -41,7 +41,7 @@ from backend.gate import NEVER_LIMITED
 from backend.intake.looks import AgeBand, Posture, Sex
 from backend.intake.report import Channel
 from backend.patrol.duty import DutyState
-from backend.policy import Danger, Priority, Role, Scope, Unit
+from backend.policy import Danger, Priority, Role, Unit
 from backend.web import PROBLEM, Problem
 
 OPEN_TO_ALL: Final = frozenset({"/health", "/metrics", "/api/regions"})
@@ -77,7 +77,6 @@ NAMED: Final[Mapping[str, Any]] = {
     "Priority": Priority,
     "PublicState": PublicState,
     "Role": Role,
-    "Scope": Scope,
     "Sex": Sex,
     "Stage": Stage,
     "SuggestionState": SuggestionState,

@@ -30,6 +30,10 @@ NEVER_LIMITED: Final = frozenset({"/health", "/metrics"})
 """Who watches over us must see that it is busy."""
 
 
+BURST_S: Final = 15.0
+"""Of requests in general a quarter of a minute's may come at once: a screen that opens, not a minute's work in a second."""
+
+
 class RouteLimit(NamedTuple):
     """name: a number of `[limits]`, and the bucket. by_address: also of those who say who they are."""
 
@@ -68,7 +72,8 @@ class Gate:
             async with self._limiter.turns.turn(sender.name, getattr(self._limits.at_once, sender.kind)):
                 await self._app(scope, receive, send)
         except TooMany as fault:
-            await _answer(scope, receive, send, fault)
+            was_slow = await self._limiter.slow_down(sender)
+            await _answer(scope, receive, send, fault, goodbye=not was_slow)
 
     async def _socket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
         try:
@@ -82,7 +87,8 @@ class Gate:
         await self._app(scope, receive, send)
 
     def _general(self, sender: Sender) -> Want:
-        return Want(f"requests:{sender.name}", getattr(self._limits.requests_per_minute, sender.kind))
+        per_minute = getattr(self._limits.requests_per_minute, sender.kind)
+        return Want(f"requests:{sender.name}", per_minute, at_once_s=BURST_S)
 
 
 def of_reports(policy: Policy, channel: str, sender: Sender) -> Want:
@@ -108,6 +114,8 @@ async def look(connection: ASGIConnection[Any, Any, Any, State], _: BaseRouteHan
     parts = connection.app.state["parts"]
     limiter: Limiter = parts.limiter
     sender = _by_address(connection.scope) if limit.by_address else _sender(limiter, connection.scope)
+    if sender.kind == "newcomers":
+        return  # nobody yet: the next request is somebody's
     per_minute = getattr(parts.office.city.policy.limits, limit.name)
     await limiter.demand(Want(f"{limit.name}:{sender.name}", per_minute))
 
@@ -130,11 +138,13 @@ def authorization_of(scope: Scope) -> str | None:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), None)
 
 
-async def _answer(scope: HTTPScope, receive: Receive, send: Send, fault: TooMany) -> None:
-    """The same problem document as everywhere."""
+async def _answer(scope: HTTPScope, receive: Receive, send: Send, fault: TooMany, *, goodbye: bool) -> None:
+    """The same problem document as everywhere. goodbye: and the connection ends."""
     answer = refused(Request(scope, receive=receive, send=send), fault)
     body = msgspec.json.encode(answer.content)
     headers = {"content-type": str(answer.media_type), "content-length": str(len(body)), **answer.headers}
+    if goodbye:
+        headers["connection"] = "close"
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": fault.status, "headers": encoded})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -23,6 +23,7 @@ from backend.city import City, open_city
 from backend.clock import Clock, SystemClock
 from backend.db import make_engine
 from backend.geo.warm import warm_up
+from backend.heap import settle
 from backend.intake.photo_store import FolderStore
 from backend.live.nudge import Nudge
 from backend.live.wire import Wire, cancel
@@ -54,6 +55,7 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
     """
     settings = start.demand(start.FOR_A_SERVER, host=host, port=port)
     app = create_app(settings, city=_city(settings))
+    settle()
     Server(server_config(app, settings), app.state["parts"]).run()
 
 
@@ -133,6 +135,7 @@ async def run_worker(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _end, stopping, at_once)
     city = _city(settings)
+    settle()
     engine = make_engine(settings.database_url)
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port, addr=settings.host)

@@ -12,21 +12,24 @@ MOST_KEPT = 20_000
 """Senders with something in their bucket. A flood of addresses drives out those who asked least, never the heaviest."""
 
 
+MINUTE_S = 60.0
+
+
 class Want(Struct, frozen=True):
-    """What somebody wants to do. key: who, and what kind of thing; cost: how many; per_minute: as many are allowed."""
+    """What somebody wants to do. key: who, and what kind of thing; cost: how many; per_minute: as many are allowed.
+
+    at_once_s: what is allowed in so many seconds may also come at once.
+    """
 
     key: str
     per_minute: int
     cost: int = 1
+    at_once_s: float = MINUTE_S
 
     @property
     def fills_s(self) -> float:
         """How long it takes until what is wanted has run off."""
-        return self.cost * 60 / self.per_minute
-
-
-MINUTE_S = 60.0
-"""A full bucket: as much at once as is allowed in a minute."""
+        return self.cost * MINUTE_S / self.per_minute
 
 
 class Buckets:
@@ -42,7 +45,7 @@ class Buckets:
     def take(self, want: Want, now_s: float) -> float:
         """0 when it is allowed, which is then counted; else how many seconds to wait."""
         full_s = max(0.0, self._empty_at.get(want.key, now_s) - now_s) + want.fills_s
-        over_s = full_s - MINUTE_S
+        over_s = full_s - want.at_once_s
         if over_s > 1e-6:
             return over_s
         self._keep(want.key, now_s + full_s, now_s)

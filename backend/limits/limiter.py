@@ -3,10 +3,12 @@
 A sender is an account, a partner, or an address for those who have not said who they are. Begin at `Limiter.demand`.
 """
 
+import asyncio
 import hashlib
 import ipaddress
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -20,10 +22,13 @@ from backend.limits.shared import Shared
 from backend.limits.turns import Turns
 
 MOST_KNOWN = 20_000
+REFUSED_PER_MINUTE = 120
+SLOWLY_S = 1.0
+MOST_SLOWED = 64
 
 
 class Sender(Struct, frozen=True):
-    """Who is limited. kind: as an actor's."""
+    """Who is limited. kind: as an actor's, or newcomers."""
 
     name: str
     kind: str
@@ -37,6 +42,7 @@ class Limiter:
     ) -> None:
         self._own, self._shared, self._now_s = Buckets(), Shared(redis_url, f"rescue:{city_id}:limit:"), now_s
         self._known: dict[bytes, Sender] = {}
+        self._refused, self._slowed = Buckets(), Counter[str]()
         self.turns = Turns()
 
     async def demand(self, want: Want) -> None:
@@ -50,13 +56,18 @@ class Limiter:
             return
         self._own.learn(want.key, said.full_s, now_s)
         if not said.allowed:
-            raise _too_many(said.full_s + want.fills_s - MINUTE_S)
+            raise _too_many(said.full_s + want.fills_s - want.at_once_s)
 
     def sender(self, authorization: str | None, host: str | None) -> Sender:
-        """Who sends this, without asking anybody: whom the token was known to belong to, else the address."""
-        if authorization is not None and (known := self._known.get(_digest(authorization))) is not None:
-            return known
-        return by_address(host)
+        """Who sends this, without asking anybody: whom the token is known to belong to, else the address.
+
+        Who shows a token that this process has not seen yet does not count as the public of that address: after a start all
+        tokens are such, and thousands of phones share an address.
+        """
+        if authorization is None:
+            return by_address(host)
+        known = self._known.get(_digest(authorization))
+        return known or Sender(by_address(host).name.replace("public:", "newcomers:", 1), "newcomers")
 
     def know(self, authorization: str, actor: Actor) -> None:
         """Whose token it is: from here on its requests count as theirs and no longer as their address's."""
@@ -67,6 +78,22 @@ class Limiter:
     def forget(self, authorization: str) -> None:
         """The token opens nothing any more: whoever goes on sending it does not use up its owner's share."""
         self._known.pop(_digest(authorization), None)
+
+    async def slow_down(self, sender: Sender) -> bool:
+        """Who goes on in spite of many refusals is answered slowly: a refusal costs something, too. False when so many of
+        this sender wait for theirs that it is better to hang up."""
+        if not self._refused.take(Want(sender.name, REFUSED_PER_MINUTE, at_once_s=MINUTE_S / 2), self._now_s()):
+            return True
+        if self._slowed[sender.name] >= MOST_SLOWED:
+            return False
+        self._slowed[sender.name] += 1
+        try:
+            await asyncio.sleep(SLOWLY_S)
+        finally:
+            self._slowed[sender.name] -= 1
+            if not self._slowed[sender.name]:
+                del self._slowed[sender.name]
+        return True
 
     async def aclose(self) -> None:
         """Ends the talk with Redis."""

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from backend.limits.buckets import MINUTE_S, Want
+from backend.limits.buckets import Want
 from backend.live.wire import cancel
 
 PATIENCE, TICK_S = 5, 0.01
@@ -29,7 +29,7 @@ MOST_WAITING = 4_096
 
 _log = logging.getLogger(__name__)
 
-# For each want: its key; how long it fills the bucket (ms). Answers for each how much is in the bucket afterwards (ms), and
+# For each want: its key; how long it fills the bucket, and how much the bucket holds (ms). Answers for each how much is in the bucket afterwards (ms), and
 # -1 less that for one that was refused and therefore not counted.
 _TAKE = """
 local t = redis.call('TIME')
@@ -37,8 +37,8 @@ local now = t[1] * 1000 + t[2] / 1000
 local said = {}
 for i, key in ipairs(KEYS) do
     local full = math.max(0, tonumber(redis.call('GET', key) or now) - now)
-    local after = full + tonumber(ARGV[i + 1])
-    if after > tonumber(ARGV[1]) + 0.001 then
+    local after = full + tonumber(ARGV[2 * i - 1])
+    if after > tonumber(ARGV[2 * i]) + 0.001 then
         said[i] = tostring(-1 - full)
     else
         redis.call('SET', key, string.format('%.3f', now + after), 'PX', math.ceil(after))
@@ -124,9 +124,9 @@ class Shared:
                 retry=Retry(NoBackoff(), 0),
             )
         keys = [self._prefix + want.key for want in wants]
-        fills_ms: list[Any] = [f"{want.fills_s * 1000:.3f}" for want in wants]
+        sizes: list[Any] = [f"{size_s * 1000:.3f}" for want in wants for size_s in (want.fills_s, want.at_once_s)]
         # EVAL and not EVALSHA: Redis keeps the script by its text, and one that was restarted needs no second question.
-        rows: list[bytes] = await self._client.eval(_TAKE, len(keys), *keys, MINUTE_S * 1000, *fills_ms)
+        rows: list[bytes] = await self._client.eval(_TAKE, len(keys), *keys, *sizes)
         return [_said(float(row)) for row in rows]
 
     def _answer(self, said: Sequence[Said | None], batch: Sequence[tuple[Want, "asyncio.Future[Said | None]"]]) -> None:

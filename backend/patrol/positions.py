@@ -3,12 +3,15 @@
 The way of a fix: judged (time, place) → written to the track → newest to presence → told to the live map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from asyncpg import UniqueViolationError
 from msgspec import Struct
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import metrics
 from backend.errors import Invalid
@@ -75,33 +78,52 @@ def _judged(team_id: UUID, fix: Fix, place: LonLat) -> TeamFix:
     )
 
 
+class Held(Struct, frozen=True):
+    """A team as its positions find it. case_id: the case it is on, if any; regions: the team's."""
+
+    duty: str
+    duty_since: datetime
+    fix_at: datetime | None
+    case_id: UUID | None
+    regions: list[str]
+
+
+class Stored(Struct, frozen=True):
+    """What became of a batch. newest: the fixes that are now their team's newest, for the live map."""
+
+    newest: dict[UUID, TeamFix]
+    teams: dict[UUID, Held]
+
+
+_FOUND = text("""
+    SELECT p.team_id, p.state, p.state_since, p.fix_at, c.id, t.regions
+    FROM presence p
+    JOIN teams t ON t.city_id = p.city_id AND t.id = p.team_id
+    LEFT JOIN cases c ON c.city_id = p.city_id AND c.team_id = p.team_id AND c.stage IN ('dispatched', 'handling')
+    WHERE p.city_id = :city_id AND p.team_id = ANY (CAST(:teams AS uuid[]))
+""")
 _TRACK = text("""
-    WITH given AS (
-        SELECT * FROM unnest(CAST(:teams AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:lons AS float8[]),
-                             CAST(:lats AS float8[]), CAST(:accuracies AS float8[]), CAST(:headings AS float8[]),
-                             CAST(:speeds AS float8[]))
-            AS g(team_id, at, lon, lat, accuracy_m, heading_deg, speed_m_s)
-    ), held AS (
-        -- In one order, so that two processes with fixes of the same teams do not wait for each other.
-        SELECT team_id, state_since, fix_at FROM presence
-        WHERE city_id = :city_id AND team_id = ANY (CAST(:teams AS uuid[])) AND state <> 'off_duty'
-        ORDER BY team_id FOR NO KEY UPDATE
-    ), tracked AS (
-        INSERT INTO fixes (city_id, team_id, at, lon, lat, accuracy_m, heading_deg, speed_m_s, case_id)
-        SELECT :city_id, g.team_id, g.at, g.lon, g.lat, g.accuracy_m, g.heading_deg, g.speed_m_s, c.id
-        FROM given g
-        JOIN held p ON p.team_id = g.team_id
-        LEFT JOIN cases c ON c.city_id = :city_id AND c.team_id = g.team_id AND c.stage IN ('dispatched', 'handling')
-        WHERE g.at >= p.state_since - interval '1 day'
-        ON CONFLICT DO NOTHING
-    )
+    INSERT INTO fixes (city_id, team_id, at, lon, lat, accuracy_m, heading_deg, speed_m_s, case_id)
+    SELECT * FROM unnest(CAST(:city_ids AS text[]), CAST(:teams AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:lons AS float8[]),
+                         CAST(:lats AS float8[]), CAST(:accuracies AS float8[]), CAST(:headings AS float8[]),
+                         CAST(:speeds AS float8[]), CAST(:cases AS uuid[]))
+    ON CONFLICT DO NOTHING
+""")
+_TRACK_COLUMNS = ("city_id", "team_id", "at", "lon", "lat", "accuracy_m", "heading_deg", "speed_m_s", "case_id")
+_TRACK_NAMES = ("city_ids", "teams", "ats", "lons", "lats", "accuracies", "headings", "speeds", "cases")
+_MOVE = text("""
     UPDATE presence p SET lon = n.lon, lat = n.lat, fix_at = n.at, accuracy_m = n.accuracy_m,
                           heading_deg = n.heading_deg, speed_m_s = n.speed_m_s
-    FROM (SELECT DISTINCT ON (team_id) * FROM given ORDER BY team_id, at DESC) n
-    JOIN held h ON h.team_id = n.team_id
-    WHERE p.city_id = :city_id AND p.team_id = n.team_id AND (h.fix_at IS NULL OR h.fix_at < n.at)
+    FROM unnest(CAST(:teams AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:lons AS float8[]), CAST(:lats AS float8[]),
+                CAST(:accuracies AS float8[]), CAST(:headings AS float8[]), CAST(:speeds AS float8[]))
+        AS n(team_id, at, lon, lat, accuracy_m, heading_deg, speed_m_s)
+    WHERE p.city_id = :city_id AND p.team_id = n.team_id AND p.state <> 'off_duty' AND (p.fix_at IS NULL OR p.fix_at < n.at)
     RETURNING p.team_id
 """)
+FEW = 12
+"""Up to so many are written in the way that bears repeats; more by COPY, which is several times quicker and does not."""
+BEFORE_DUTY = timedelta(days=1)
+"""Fixes from before the team came on duty are taken up to this much earlier: a phone may have been late to say so."""
 
 
 async def store(office: Office, fixes: Sequence[TeamFix]) -> list[TeamFix]:
@@ -109,9 +131,58 @@ async def store(office: Office, fixes: Sequence[TeamFix]) -> list[TeamFix]:
 
     Off duty nothing is kept (I12). The same fix twice is kept once.
     """
-    if not fixes:
-        return []
-    columns = {
+    return list((await store_all(office, fixes)).newest.values()) if fixes else []
+
+
+async def store_all(office: Office, fixes: Sequence[TeamFix], also: Sequence[UUID] = ()) -> Stored:
+    """As `store`, and how the teams were found; also: teams to tell of that have no usable fix."""
+    newest: dict[UUID, TeamFix] = {}
+    for fix in fixes:
+        if fix.team_id not in newest or newest[fix.team_id].at < fix.at:
+            newest[fix.team_id] = fix
+    # Positions are not events: no log, no nudge.
+    async with office.db.begin() as tx:
+        rows = await tx.execute(_FOUND, {"city_id": office.city_id, "teams": list({*newest, *also})})
+        held = {team_id: Held(*found) for team_id, *found in rows}
+        on_duty = {team_id: team for team_id, team in held.items() if team.duty != "off_duty"}
+        await _track(tx, office.city_id, fixes, on_duty)
+        # In one order, so that two processes with positions of the same teams hardly ever wait for each other.
+        news = sorted(
+            (fix for fix in newest.values() if _is_news(fix, on_duty.get(fix.team_id))), key=lambda fix: fix.team_id
+        )
+        moved = {row.team_id for row in await tx.execute(_MOVE, {"city_id": office.city_id, **_as_columns(news)})}
+    return Stored({team_id: fix for team_id, fix in newest.items() if team_id in moved}, held)
+
+
+def _is_news(fix: TeamFix, team: Held | None) -> bool:
+    return team is not None and (team.fix_at is None or team.fix_at < fix.at)
+
+
+async def _track(tx: AsyncConnection, city_id: str, fixes: Sequence[TeamFix], teams: Mapping[UUID, Held]) -> None:
+    rows = {
+        (fix.team_id, fix.at): (
+            *(city_id, fix.team_id, fix.at, fix.place.lon, fix.place.lat),
+            *(fix.accuracy_m, fix.heading_deg, fix.speed_m_s, team.case_id),
+        )
+        for fix in fixes
+        if (team := teams.get(fix.team_id)) is not None and fix.at >= team.duty_since - BEFORE_DUTY
+    }
+    if len(rows) > FEW:
+        try:
+            async with tx.begin_nested():
+                raw = (await tx.get_raw_connection()).driver_connection
+                assert raw is not None
+                await raw.copy_records_to_table("fixes", records=rows.values(), columns=_TRACK_COLUMNS)
+        except UniqueViolationError:
+            pass  # some came a second time, because their first answer was lost
+        else:
+            return
+    if rows:
+        await tx.execute(_TRACK, dict(zip(_TRACK_NAMES, map(list, zip(*rows.values(), strict=True)), strict=True)))
+
+
+def _as_columns(fixes: Sequence[TeamFix]) -> dict[str, list[Any]]:
+    return {
         "teams": [f.team_id for f in fixes],
         "ats": [f.at for f in fixes],
         "lons": [f.place.lon for f in fixes],
@@ -120,8 +191,3 @@ async def store(office: Office, fixes: Sequence[TeamFix]) -> list[TeamFix]:
         "headings": [f.heading_deg for f in fixes],
         "speeds": [f.speed_m_s for f in fixes],
     }
-    # Positions are not events: no log, no nudge.
-    async with office.db.begin() as tx:
-        moved = {row.team_id for row in await tx.execute(_TRACK, {"city_id": office.city_id, **columns})}
-    newest = {fix.team_id: fix for fix in sorted(fixes, key=lambda fix: fix.at)}
-    return [fix for team_id, fix in newest.items() if team_id in moved]

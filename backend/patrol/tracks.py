@@ -5,14 +5,12 @@ from itertools import chain
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ARRAY, Uuid, any_, literal, select
 
-from backend.db import presence, teams
 from backend.office import Office
-from backend.patrol.positions import TeamFix, store
+from backend.patrol.positions import Stored, TeamFix, store_all
 from backend.together import Together
 
-BATCH = 512
+BATCH = 1_024
 MOST_WAITING = 4_000
 
 
@@ -43,24 +41,13 @@ class Tracks(Together[Sent, Kept]):
         return await self.done(Sent(team_id, fixes))
 
     async def _store(self, sent: Sequence[Sent]) -> list[Kept]:
-        moved = {fix.team_id: fix for fix in await store(self.office, list(chain(*(one.fixes for one in sent))))}
-        known = await self._teams([one.team_id for one in sent])
-        return [
-            # Of several phones of a team the one tells that had the newest.
-            Kept(
-                fix if (fix := moved.get(one.team_id)) in one.fixes else None, *known.get(one.team_id, ("off_duty", []))
-            )
-            for one in sent
-        ]
+        stored = await store_all(self.office, list(chain(*(one.fixes for one in sent))), [one.team_id for one in sent])
+        return [_kept(one, stored) for one in sent]
 
-    async def _teams(self, team_ids: list[UUID]) -> dict[UUID, tuple[str, list[str]]]:
-        query = (
-            select(presence.c.team_id, presence.c.state, teams.c.regions)
-            .join(teams, (teams.c.city_id == presence.c.city_id) & (teams.c.id == presence.c.team_id))
-            .where(
-                presence.c.city_id == self.office.city_id,
-                presence.c.team_id == any_(literal(team_ids, ARRAY(Uuid))),
-            )
-        )
-        async with self.office.db.connect() as tx:
-            return {row.team_id: (row.state, row.regions) for row in await tx.execute(query)}
+
+def _kept(sent: Sent, stored: Stored) -> Kept:
+    """Of several phones of a team the one tells that had the newest."""
+    newest, team = stored.newest.get(sent.team_id), stored.teams.get(sent.team_id)
+    if team is None:
+        return Kept(None, "off_duty", [])
+    return Kept(newest if newest in sent.fixes else None, team.duty, team.regions)

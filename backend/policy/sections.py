@@ -224,11 +224,13 @@ class SignIn(msgspec.Struct, frozen=True):
 
 
 class BySender(msgspec.Struct, frozen=True):
-    """A number for each kind of sender: one public address, one account, one partner."""
+    """A number for each kind of sender: one public address, one account, one partner; newcomers: all of one address that show
+    a token which the process has not seen yet."""
 
     public: Count
     account: Count
     partner: Count
+    newcomers: Count
 
 
 class Limits(msgspec.Struct, frozen=True):

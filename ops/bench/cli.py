@@ -11,10 +11,11 @@ from rich.table import Table
 
 from backend import migrations
 from backend.errors import Invalid
-from ops.bench import circle, city_import, growth, intake, nearest, positions
+from ops.bench import circle, city_import, growth, intake, nearest, positions, soak
 from ops.local import services
 
 Result = dict[str, Any]
+COLUMNS = ("name", "ours", "reference", "ratio", "goal", "unit", "n")
 
 
 def _nearest() -> Result:
@@ -27,37 +28,42 @@ def _nearest() -> Result:
             return nearest.run(found.database_url)
 
 
-BENCHES: dict[str, Callable[[Path | None], Result]] = {
-    "nearest": lambda _: _nearest(),
-    "circle": lambda _: circle.run(),
-    "import": city_import.run,
-    "intake": lambda _: intake.run(),
-    "positions": lambda _: positions.run(),
-    "growth": lambda _: growth.run(),
+BENCHES: dict[str, Callable[[Path | None, float], Result]] = {
+    "nearest": lambda _, __: _nearest(),
+    "circle": lambda _, __: circle.run(),
+    "import": lambda pbf, _: city_import.run(pbf),
+    "intake": lambda _, __: intake.run(),
+    "positions": lambda _, __: positions.run(),
+    "growth": lambda _, __: growth.run(),
+    "soak": lambda _, seconds: soak.run(seconds=seconds),
 }
 
 
-def bench(name: str | None = None, *, pbf: Path | None = None, json: bool = False) -> int:
+def bench(name: str | None = None, *, pbf: Path | None = None, seconds: float = 60, json: bool = False) -> int:
     """性能对照：每项与参照在同一次运行中比较。Benchmarks: ratios to a reference run beside ours.
 
     Parameters
     ----------
-    name: nearest、circle、import、intake；省略则全部。One of them; all when left out.
+    name: nearest、circle、import、intake、positions、growth、soak；省略则全部。One of them; all when left out.
     pbf: import 用的提取文件；省略则用自造的网格城市。The extract for `import`; a made-up grid city when left out.
+    seconds: soak 每一轮持续多久。How long each round of `soak` lasts.
     json: 输出 JSON。Print JSON.
     """
     if name is not None and name not in BENCHES:
         raise Invalid(f"没有名为 {name} 的测试。", f"There is no benchmark {name}: {', '.join(BENCHES)}.", field="name")
-    results = [run(pbf) for one, run in BENCHES.items() if name in (None, one)]
+    results = [run(pbf, seconds) for one, run in BENCHES.items() if name in (None, one)]
     if json:
         print(json_text.dumps(results[0] if name else results, ensure_ascii=False))
     else:
         Console().print(_table(results))
+        for one in results:
+            if more := {key: value for key, value in one.items() if key not in COLUMNS}:
+                Console().print(one["name"], more)
     return 0
 
 
 def _table(results: list[Result]) -> Table:
     table = Table("项目 Name", "我方 Ours", "参照 Reference", "比值 Ratio", "目标 Goal", "单位 Unit", "n")
     for one in results:
-        table.add_row(*(str(one[key]) for key in ("name", "ours", "reference", "ratio", "goal", "unit", "n")))
+        table.add_row(*(str(one[key]) for key in COLUMNS))
     return table

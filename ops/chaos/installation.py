@@ -48,6 +48,19 @@ app = 1000000
 hotline = 1000000
 grid = 1000000
 partner = 1000000
+[limits]
+look_ups_per_minute = 1000000
+similar_per_minute = 1000000
+photos_per_minute = 1000000
+sign_ins_per_minute = 1000000
+tickets_per_minute = 1000000
+positions_per_minute = 1000000
+sockets_per_account = 1000
+[limits.requests_per_minute]
+newcomers = 1000000
+public = 1000000
+account = 1000000
+partner = 1000000
 [sign_in]
 second_factor = []
 """

@@ -34,7 +34,7 @@ RATE: Final = 10.0
 SETTLE_S: Final = 25.0
 """Everything well again, and nobody new: what is in hand is finished."""
 PHOTO_DISK: Final = "24m"
-EVERY_S: Final = 0.6
+EVERY_S: Final = 0.4
 """How long each client rests between two things, about."""
 SHOWN: Final = 40
 

@@ -29,6 +29,7 @@ CHECKS = (
     they.response_headers_conformance,
     they.response_schema_conformance,
 )
+AnyCase = Case[Any]
 SEED = 20160919
 
 
@@ -81,11 +82,12 @@ class Good:
 @dataclass
 class Watched:
     """What was asked and answered. reached: the operations that answered with 2xx; varied: those that did so to something
-    that schemathesis made. faults: where the document was not kept."""
+    that schemathesis made. ids: of things that exist, by parameter; stock: by operation. faults: where the document was not kept."""
 
     document: dict[str, Any]
     good: dict[str, Good] = field(default_factory=dict)
     ids: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    stock: dict[str, list[str]] = field(default_factory=dict)
     reached: set[str] = field(default_factory=set)
     varied: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
@@ -179,16 +181,16 @@ def vary(watched: Watched, base_url: str, who: Asking) -> None:
 def _hook(schema: BaseSchema, watched: Watched, who: Asking) -> None:
     turns: dict[str, int] = defaultdict(int)
 
-    def filter_case(context: HookContext, case: Case) -> bool:
+    def filter_case(context: HookContext, case: AnyCase) -> bool:
         if case.meta is None or case.meta.phase.name.value != "coverage":
             return True
         turns[case.operation.label] += 1
         return turns[case.operation.label] % who.every == 0
 
-    def map_case(context: HookContext, case: Case) -> Case:
+    def map_case(context: HookContext, case: AnyCase) -> AnyCase:
         case.headers.update(who.headers(case.operation.label))
         for name, value in case.path_parameters.items():
-            known = watched.ids.get(name, [])
+            known = watched.stock.get(case.operation.label) or watched.ids.get(name, [])
             if known and _is_id(value):
                 turns[name] += 1
                 case.path_parameters[name] = known[turns[name] % len(known)]

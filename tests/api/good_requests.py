@@ -1,6 +1,7 @@
 """One request to every operation there is that has to succeed, in the order of a day: what the fuzzing varies afterwards."""
 
 from dataclasses import dataclass
+from itertools import count
 from uuid import UUID
 
 import pyotp
@@ -21,6 +22,7 @@ from tests.api.two_of_everything import WHY
 
 OUTSIDE = (120.0, 36.0)
 DESK = ("operator", "dispatcher", "checker", "shift_leader", "supervisor")
+_numbers = count(1)
 NEW_PASSWORD = "quite another horse 马"
 
 
@@ -186,6 +188,8 @@ async def _keys(staff: Staff) -> None:
 
 
 async def _sessions(api: Api, staff: Staff) -> None:
+    known = await staff.admin.saw(f"/api/accounts/{staff.victims[2].me.id}")
+    await api.public.did("/api/sessions", {"login": known["login"], "password": PASSWORD})
     login = {"login": "new-one", "password": PASSWORD, "device": "测试"}
     told = await api.public.did("/api/sessions", login)
     me = Person(api, {"Authorization": f"Bearer {told['token']}"}, staff.victims[0].me)
@@ -197,3 +201,30 @@ async def _sessions(api: Api, staff: Staff) -> None:
     begun = await me.did("/api/second-factor", {"password": PASSWORD})
     await me.did("/api/second-factor/confirm", {"code": pyotp.TOTP(begun["secret"]).now()})
     assert (await me.send("DELETE", "/api/sessions/current")).status_code == 204
+
+
+async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
+    """For what can be done once to a thing: some more things that it can be done to, by operation."""
+    desk, stock = staff.desk, {}
+    for verb in ("accept", "refuse"):
+        stock[f"POST /api/cases/{{case_id}}/{verb}"] = [await _reported(api, OUTSIDE, n) for n in range(3)]
+    for verb in ("grant", "refuse"):
+        cases = [await _reported(api, OUTSIDE, n) for n in range(3)]
+        asked = [await desk.did(f"/api/cases/{one}/ask", {**WHY, "action": "void"}) for one in cases]
+        stock[f"POST /api/approvals/{{approval_id}}/{verb}"] = [one["approval_id"] for one in asked]
+    for verb in ("verify", "send-back"):
+        case_id = await _reported(api, IN_ZHONGSHAN, len(stock))
+        await desk.did(f"/api/cases/{case_id}/assign", {**WHY, "team_id": str(staff.teams[0])})
+        await staff.officer.did(f"/api/cases/{case_id}/arrive", WHY)
+        await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
+        stock[f"POST /api/cases/{{case_id}}/{verb}"] = [case_id]
+    made = [await staff.admin.did("/api/keys", {"partner": f"city-{n}", "regions": [CITY]}) for n in range(3)]
+    stock["POST /api/keys/{key_id}/rotate"] = [one["key"]["id"] for one in made]
+    return stock
+
+
+async def _reported(api: Api, near: tuple[float, float], n: int) -> str:
+    """Each kilometres from the others, so that no two are taken for one."""
+    far = 0.3 * next(_numbers) if near == OUTSIDE else 0.0
+    place = (near[0] + far, near[1] + 0.01 * n)
+    return str((await api.public.did("/api/reports", a_report(place)))["case_id"])

@@ -25,7 +25,18 @@ ROOT = Path(__file__).resolve().parents[2]
 DALIAN = ROOT / "cities/dalian"
 READY_WITHIN_S = 60.0
 ENDED_WITHIN_S = 30.0
-POLICY = "[sign_in]\nsecond_factor = []\n[intake.rate_per_minute]\nweb = 1000000\n"
+POLICY = """
+[sign_in]
+second_factor = []
+[intake.rate_per_minute]
+web = 1000000
+[limits]
+look_ups_per_minute = 1000000
+[limits.requests_per_minute]
+newcomers = 1000000
+public = 1000000
+account = 1000000
+"""
 
 
 def small_city(folder: Path) -> Path:

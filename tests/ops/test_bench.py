@@ -1,0 +1,65 @@
+"""Each benchmark runs and tells sound figures; how fast anything is, is not a test's business."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from backend.geo.fleet import Fleet
+from backend.geo.nearest import nearest
+from backend.geo.place import LonLat
+from backend.geo.roads import Roads
+from ops.bench import cli, growth, intake, positions, soak
+from ops.bench.nearest import GRAPH, fleet_of, scatter
+
+SMALL: dict[str, Callable[[], dict[str, Any]]] = {
+    "intake": lambda: intake.run(round_s=0.3, rounds=1),
+    "positions": lambda: positions.run(teams=30, rounds=1),
+    "growth": lambda: growth.run(times=2, teams=40, rounds=5),
+    "soak": lambda: soak.run(seconds=3, teams=20, sockets=4),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_benchmark_tells_sound_figures(name: str) -> None:
+    assert name in cli.BENCHES
+    told = msgspec.json.decode(msgspec.json.encode(SMALL[name]()))
+    assert set(cli.COLUMNS) <= set(told)
+    assert told["name"] == name
+    for figure in ("ours", "reference", "ratio", "n"):
+        assert told[figure] > 0
+        assert math.isfinite(told[figure])
+    # What is shown is rounded.
+    assert told["ratio"] == pytest.approx(told["ours"] / told["reference"], rel=0.05, abs=0.01)
+    assert told["goal"].startswith((">= ", "<= "))
+
+
+def test_a_soak_loses_nobody() -> None:
+    told = soak.run(seconds=3, teams=20, sockets=4)
+    for night in (told["with_heavy_client"], told["without"]):
+        assert set(night["reports"]) == {"201"}
+        assert set(night["positions"]) == {"200"}
+        assert night["screens_lost"] == 0
+        assert night["event_on_screen_ms"]["p50"] > 0
+    assert told["with_heavy_client"]["heavy"]["429"] > 0
+
+
+def test_the_tiled_city_answers_in_every_tile_as_the_city_does() -> None:
+    shipped = Roads.open(GRAPH)
+    large = growth.tiled(shipped, 3)
+    east_deg = large.node_place(2 * shipped.nodes).lon - shipped.node_place(0).lon
+    here, there = fleet_of(shipped, 50), Fleet(large, capacity=50)
+    for team_id in list(here):
+        place, mode = here.place_of(team_id), here.mode_of(team_id)
+        here.put(team_id, place, mode, available=True)  # all are free, and ready at once
+        there.put(team_id, _moved(place, east_deg), mode)
+    for place in scatter(shipped, 20, 9):
+        found = [(one.team_id, round(one.drive_s)) for one in nearest(shipped, here, place, k=5)]
+        again = [(one.team_id, round(one.drive_s)) for one in nearest(large, there, _moved(place, east_deg), k=5)]
+        assert dict(again) == pytest.approx(dict(found), abs=1)
+
+
+def _moved(place: LonLat, east_deg: float) -> LonLat:
+    return LonLat(place.lon + east_deg, place.lat)
