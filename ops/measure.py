@@ -41,6 +41,7 @@ from ops.simulate.person import Event
 from ops.simulate.phone import Phone, in_process
 from ops.simulate.second_opinion import Compared, SecondOpinion, blind, compared
 from ops.simulate.virtual import News, VirtualDay
+from ops.unlimited import without_limits
 
 Method = Literal["road", "straight_line"]
 CIRCLE_EVERY: Final = timedelta(minutes=10)
@@ -192,7 +193,7 @@ class Day:
         began = time.monotonic()
         start = self.start or self.reports[0].at.replace(hour=0, minute=0, second=0, microsecond=0)
         clock = ManualClock(start)
-        application = create_app(msgspec.structs.replace(self.settings, clock=clock), city=self.city)
+        application = create_app(msgspec.structs.replace(self.settings, clock=clock), city=without_limits(self.city))
         office: Office = application.state.parts.office
         await load_city(office, self.city.folder or Path(), start, demo=True, accounts_file=self.accounts_file)
         accounts = read_demo_accounts(self.accounts_file)
