@@ -47,6 +47,7 @@ CLOCK_OFFSET_S = Gauge(
 REDIS_UP = Gauge("rescue_redis_up", "1 while this process hears Redis.")
 POOL_IN_USE = Gauge("rescue_database_connections_in_use", "Database connections of this process that are at work.")
 POOL_LARGEST = Gauge("rescue_database_connections_most", "As many as this process may have at work at once.")
+TRACKS_WAITING = Gauge("rescue_tracks_waiting", "Phones whose positions wait for the next common commit.")
 FILING_WAITING = Gauge("rescue_filing_waiting", "Reports of this process that wait for the next common commit.")
 FEED_BEHIND = Gauge(
     "rescue_feed_behind_events", "Events of the log that this process has not handed to its sockets yet."

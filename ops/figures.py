@@ -17,6 +17,7 @@ from backend.live.hub import Hub
 from backend.live.wire import Wire
 from backend.notify import outbox
 from backend.office import Office
+from backend.patrol.tracks import Tracks
 
 LATE = timedelta(seconds=10)
 """A worker looks every half second: what is due for longer than this waits for one."""
@@ -36,13 +37,14 @@ async def look(tx: AsyncConnection, office: Office, now: datetime) -> None:
     metrics.LOG_SEQ.set((await log.head(tx, office.city_id))[0])
 
 
-def look_at_process(office: Office, hub: Hub, wire: Wire, filing: Filing) -> None:
+def look_at_process(office: Office, hub: Hub, wire: Wire, filing: Filing, tracks: Tracks) -> None:
     """Sockets, connections and reports in hand."""
     inboxes = hub.inboxes()
     metrics.OPEN_SOCKETS.set(len(inboxes))
     metrics.INBOX_LONGEST.set(max((len(inbox.events) for inbox in inboxes), default=0))
     metrics.REDIS_UP.set(1 if wire.is_up else 0)
     metrics.FILING_WAITING.set(filing.waiting)
+    metrics.TRACKS_WAITING.set(tracks.waiting)
     pool = cast("QueuePool", office.db.pool)
     metrics.POOL_IN_USE.set(pool.checkedout())
     metrics.POOL_LARGEST.set(pool.size() + pool._max_overflow)

@@ -18,6 +18,7 @@ from backend.dispatch.group_filing import Filing
 from backend.live.hub import Hub
 from backend.live.wire import Wire
 from backend.office import Office
+from backend.patrol.tracks import Tracks
 from backend.steady import STEP_S, SteadyTime
 from backend.stopping import Stopping
 from ops import figures
@@ -91,6 +92,7 @@ async def prometheus(
     hub: NamedDependency[Hub],
     wire: NamedDependency[Wire],
     filing: NamedDependency[Filing],
+    tracks: NamedDependency[Tracks],
     now: NamedDependency[datetime],
 ) -> Response[bytes]:
     """Prometheus 文本格式，不含个人信息。 Prometheus text; no personal data."""
@@ -100,5 +102,5 @@ async def prometheus(
             metrics.FEED_BEHIND.set(max(0, (await log.head(tx, office.city_id))[0] - hub.seq))
     except Exception as fault:  # noqa: BLE001 - the other figures are wanted most when the database is away
         _log.warning("no figures of the database", error=type(fault).__name__)
-    figures.look_at_process(office, hub, wire, filing)
+    figures.look_at_process(office, hub, wire, filing, tracks)
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
