@@ -254,3 +254,12 @@ def ask(database_url: str, query: str) -> object:
             await connection.close()
 
     return asyncio.run(answer())
+
+
+def test_after_a_restart_both_are_found_where_they_were(empty_folder: Path) -> None:
+    """Who is connected comes back by itself: the address stays."""
+    found = services.start(empty_folder, given={}, durable=False)
+    before = (found.database_url, found.redis_url)
+    services.stop(empty_folder)
+    again = services.start(empty_folder, given={}, durable=False)
+    assert (again.database_url, again.redis_url) == before
