@@ -126,16 +126,11 @@ BEFORE_DUTY = timedelta(days=1)
 """Fixes from before the team came on duty are taken up to this much earlier: a phone may have been late to say so."""
 
 
-async def store(office: Office, fixes: Sequence[TeamFix]) -> list[TeamFix]:
-    """Write judged fixes of any teams; the ones that are now their team's newest are returned, for the live map.
+async def store(office: Office, fixes: Sequence[TeamFix], also: Sequence[UUID] = ()) -> Stored:
+    """Write judged fixes of any teams; also: teams to tell of that have no usable fix.
 
     Off duty nothing is kept (I12). The same fix twice is kept once.
     """
-    return list((await store_all(office, fixes)).newest.values()) if fixes else []
-
-
-async def store_all(office: Office, fixes: Sequence[TeamFix], also: Sequence[UUID] = ()) -> Stored:
-    """As `store`, and how the teams were found; also: teams to tell of that have no usable fix."""
     newest: dict[UUID, TeamFix] = {}
     for fix in fixes:
         if fix.team_id not in newest or newest[fix.team_id].at < fix.at:

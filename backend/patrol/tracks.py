@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from backend.office import Office
-from backend.patrol.positions import Stored, TeamFix, store_all
+from backend.patrol.positions import Stored, TeamFix, store
 from backend.together import Together
 
 BATCH = 1_024
@@ -41,7 +41,7 @@ class Tracks(Together[Sent, Kept]):
         return await self.done(Sent(team_id, fixes))
 
     async def _store(self, sent: Sequence[Sent]) -> list[Kept]:
-        stored = await store_all(self.office, list(chain(*(one.fixes for one in sent))), [one.team_id for one in sent])
+        stored = await store(self.office, list(chain(*(one.fixes for one in sent))), [one.team_id for one in sent])
         return [_kept(one, stored) for one in sent]
 
 

@@ -34,7 +34,7 @@ def fix(town: Town, seconds_ago: float = 0.0, place: LonLat = SPOT, **changes: A
 
 async def store(town: Town, team_id: UUID, *fixes: Fix) -> tuple[list[TeamFix], list[str]]:
     good, refused = positions.judge(town.office, team_id, fixes, town.now)
-    return await positions.store(town.office, good), refused
+    return list((await positions.store(town.office, good)).newest.values()), refused
 
 
 async def presence(town: Town, team_id: UUID) -> dict[str, object]:
