@@ -44,7 +44,9 @@ from backend.patrol.duty import DutyState
 from backend.policy import Danger, Priority, Role, Unit
 from backend.web import PROBLEM, Problem
 
-OPEN_TO_ALL: Final = frozenset({"/health", "/metrics", "/api/regions"})
+OPEN_TO_ALL: Final = frozenset(
+    {"/health", "/metrics", "/api/regions", "/api/map", "/api/map/tiles/{z}/{x}/{y}", "/api/places/at", "/api/dangers"}
+)
 """Routes that never ask who one is."""
 
 _WORDS: Final[dict[int, str]] = {
@@ -163,6 +165,8 @@ def _exact(shapes: Shapes) -> dict[str, Any]:
     taken = _reachable(list(refs[: len(shapes.taken)]), schemas)
     for struct in _structs(inspect.multi_type_info(everything)):
         shape = schemas[struct.cls.__name__]
+        if "properties" not in shape:
+            continue  # told as an array
         for one in struct.fields:
             _mark_times(one.type, shape["properties"][one.encode_name])
         if struct.cls.__name__ not in taken and not struct.cls.__struct_config__.omit_defaults:

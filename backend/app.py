@@ -27,7 +27,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncConnection
 from swagger_ui_bundle import swagger_ui_path
 
-from backend import gate, metrics
+from backend import gate, in_force, metrics
 from backend.access.actor import Actor
 from backend.api_document import DocumentConfig, Refusals
 from backend.body import JsonRequest
@@ -36,7 +36,10 @@ from backend.db import make_engine
 from backend.dispatch import board
 from backend.dispatch.circle_watch import Watch
 from backend.dispatch.group_filing import Filing
+from backend.dispatch.moving_up import MovingUp
 from backend.errors import NotSignedIn
+from backend.geo.gazetteer import Gazetteer
+from backend.geo.tiles import Tiles
 from backend.intake.photo_store import FolderStore, PhotoStore
 from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
@@ -51,19 +54,35 @@ from backend.settings import Settings
 from backend.steady import SteadyTime
 from backend.stopping import Stopping
 from backend.web import EXCEPTION_HANDLERS, who_asks
+from mobile_api.dangers import dangers
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
 from ops.console.accounts import Accounts, Keys
 from ops.console.approvals import Approvals
+from ops.console.calls import ParkedCalls
 from ops.console.cases import Cases, case_photo
 from ops.console.city import CityNow
+from ops.console.facilities import Facilities
+from ops.console.figures import FiguresNow
+from ops.console.log_search import log_search
 from ops.console.looks import Looks
+from ops.console.map import MapRoutes
+from ops.console.places import Places
+from ops.console.policy import PolicyByHand
+from ops.console.replay import Replay
+from ops.console.shift import ShiftNotes
+from ops.console.teams import Shifts, Teams
+from ops.console.verification import CallBacks, evidence
+from ops.console.ways import Ways
 from ops.health import health, prometheus
+from ops.pages import pages
 
 ROUTES: list[Any] = [
-    *(Reports, Officer, Offers, OnTheSpot, SignInOut, SecondFactor, feed_ticket, feed_socket),
-    *(Cases, case_photo, Looks, Approvals, CityNow, Accounts, Keys, health, prometheus),
+    *(Reports, dangers, Officer, Offers, OnTheSpot, SignInOut, SecondFactor, feed_ticket, feed_socket),
+    *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
+    *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
+    *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, log_search),
 ]
 LARGEST_BODY_BYTES = 1_000_000
 PAGE_FILES = "/schema-page"
@@ -92,6 +111,9 @@ class Parts:
         self.outlook = Outlook(self.office)
         self.photos: PhotoStore = FolderStore(settings.data_folder / "photos", settings.ring)
         self.watch = Watch(self.office)
+        self.moving_up = MovingUp(self.watch)
+        self.tiles = Tiles(city.id)
+        self.gazetteer = Gazetteer(city.roads, city.regions)
         self.limiter = Limiter(settings.redis_url, city.id)
         self.stopping = Stopping()
 
@@ -103,6 +125,7 @@ class Parts:
         """From the first request to the last: the hub reads, the wire talks."""
         try:
             async with self.time, self.wire, self.hub:
+                await in_force.follow(self.office)  # after the hub began to read, so that no change falls between
                 yield
         finally:
             await self.filing.aclose()
@@ -144,6 +167,9 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         "places": parts.places,
         "photos": parts.photos,
         "watch": parts.watch,
+        "moving_up": parts.moving_up,
+        "tiles": parts.tiles,
+        "gazetteer": parts.gazetteer,
         "limiter": parts.limiter,
         "stopping": parts.stopping,
         "steady": parts.time,
@@ -157,6 +183,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         route_handlers=[
             *ROUTES,
             create_static_files_router(path=PAGE_FILES, directories=[swagger_ui_path], name="schema-page"),
+            *pages(),
         ],
         dependencies=dependencies,
         exception_handlers=EXCEPTION_HANDLERS,

@@ -26,7 +26,10 @@ from backend.policy import Policy, default_policy, load_policy
 
 @dataclass(frozen=True)
 class City:
-    """A city's facts. id: its code (leads every key). roads: None when no graph has been imported."""
+    """A city's facts. id: its code (leads every key). roads: None when no graph has been imported.
+
+    policy_text: what the city itself wrote of the policy, "" for nothing but defaults.
+    """
 
     id: str
     name_zh: str
@@ -37,6 +40,7 @@ class City:
     roads: Roads | None
     policy: Policy
     folder: Path | None = None
+    policy_text: str = ""
 
     @cached_property
     def whole(self) -> list[str]:
@@ -83,6 +87,7 @@ def open_city(folder: Path) -> City:
         roads=Roads.open(graph) if graph.exists() else None,
         policy=load_policy(policy) if policy.exists() else default_policy(),
         folder=folder,
+        policy_text=policy.read_text(encoding="utf-8") if policy.exists() else "",
     )
 
 

@@ -471,6 +471,78 @@ event_words = Table(
     comment="What somebody wrote as a reason, apart from the event: the log keeps for ever, words about people do not.",
 )
 
+call_backs = Table(
+    "call_backs",
+    metadata,
+    _city(),
+    _id(),
+    _id("sighting_id"),
+    _id("case_id"),
+    _at("called_at"),
+    _text("by"),
+    Column("reached", Boolean, nullable=False),
+    Column("satisfied", Integer),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "sighting_id"], ["sightings.city_id", "sightings.id"]),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    CheckConstraint("satisfied IS NULL OR (reached AND satisfied BETWEEN 1 AND 5)", name="satisfied"),
+    Index(
+        "uq_call_backs_reached_once", "city_id", "sighting_id", "case_id",
+        unique=True, postgresql_where=text("reached"),
+    ),
+    Index("ix_call_backs_city_id_case_id", "city_id", "case_id"),
+    comment="Each try to ring a reporter back, reached or not; what they said is in event_words.",
+)  # fmt: skip
+
+parked_calls = Table(
+    "parked_calls",
+    metadata,
+    _city(),
+    _id(),
+    _text("account"),
+    _texts("roles"),
+    _texts("regions"),
+    _at("started_at"),
+    _at("parked_at"),
+    _sealed("draft"),
+    PrimaryKeyConstraint("city_id", "id"),
+    comment="A call that the hotline has put aside for a moment, with what was typed so far; gone within a day.",
+)
+
+shift_notes = Table(
+    "shift_notes",
+    metadata,
+    _city(),
+    _id(),
+    _text("written_by"),
+    _at("written_at"),
+    _texts("regions"),
+    _text("taken_by", nullable=True),
+    _at("taken_at", nullable=True),
+    _sealed("text"),
+    PrimaryKeyConstraint("city_id", "id"),
+    CheckConstraint("(taken_by IS NULL) = (taken_at IS NULL)", name="taken_by_somebody_at_some_time"),
+    CheckConstraint("taken_by IS NULL OR taken_by <> written_by", name="never_taken_by_its_writer"),
+    Index("ix_shift_notes_city_id_written_at", "city_id", "written_at"),
+    comment="What one shift leader hands over to the next; regions: those it is about, with all above them.",
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    _city(),
+    _id(),
+    Column("number", Integer, nullable=False, comment="1, 2, 3 …: the highest is in force"),
+    _text("policy_hash"),
+    _text("text"),
+    _text("written_by"),
+    _at("written_at"),
+    _sealed("reason"),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "number"),
+    comment="The city's own policy.toml as it was written by hand; until there is one, the file of the city's folder is in force.",
+)
+
 retention_runs = Table(
     "retention_runs",
     metadata,
@@ -698,6 +770,21 @@ regions = Table(
     Column("geom", Geometry("MULTIPOLYGON", srid=4326, spatial_index=False), nullable=False),
     PrimaryKeyConstraint("city_id", "code"),
     Index("ix_regions_geom", "geom", postgresql_using="gist"),
+)
+
+streets = Table(
+    "streets",
+    metadata,
+    _city(),
+    Column("number", Integer, nullable=False),
+    _text("name"),
+    _text("class"),
+    Column("rank", Integer, nullable=False),
+    Column("geom", Geometry("LINESTRING", srid=4326, spatial_index=False), nullable=False),
+    _text("digest"),
+    PrimaryKeyConstraint("city_id", "number"),
+    Index("ix_streets_geom", "geom", postgresql_using="gist"),
+    comment="Drawn from the road graph, whose digest each row has; rank: the larger, the more important (RoadClass).",
 )
 
 facilities = Table(

@@ -23,13 +23,17 @@ from backend.limits.buckets import Want
 from backend.limits.limiter import Limiter, Sender, by_address
 from backend.live.inbox import TRY_LATER
 from backend.office import Office
-from backend.policy import Policy
+from backend.policy import Limits, Policy
 from backend.web import refused
 
 NEVER_LIMITED: Final = frozenset({"/health", "/metrics"})
 """Who watches over us must see that it is busy."""
 
 
+TILES: Final = "/api/map/tiles/"
+"""Counted apart and waiting in a line of their own: public, small, and many at a time."""
+TILES_WAITING: Final = 500
+"""Of a whole office behind one address, when its screens open in the morning."""
 BURST_S: Final = 15.0
 """Of requests in general a quarter of a minute's may come at once: a screen that opens, not a minute's work in a second."""
 
@@ -47,6 +51,8 @@ BY_ROUTE: Final[Mapping[tuple[str, str], RouteLimit]] = {
     ("POST", "/api/reports/{receipt}/photos"): RouteLimit("photos_per_minute"),
     ("POST", "/api/sessions"): RouteLimit("sign_ins_per_minute", by_address=True),
     ("POST", "/api/feed/tickets"): RouteLimit("tickets_per_minute"),
+    ("GET", "/api/places/search"): RouteLimit("places_per_minute"),
+    ("GET", "/api/places/at"): RouteLimit("places_per_minute"),
 }
 
 
@@ -54,7 +60,11 @@ class Gate:
     """An ASGI application around another: `limits` are the city's."""
 
     def __init__(self, app: ASGIApp, limiter: Limiter, office: Office) -> None:
-        self._app, self._limiter, self._limits = app, limiter, office.city.policy.limits
+        self._app, self._limiter, self._office = app, limiter, office
+
+    @property
+    def _limits(self) -> Limits:
+        return self._office.city.policy.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or socket."""
@@ -67,9 +77,16 @@ class Gate:
 
     async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         sender = _sender(self._limiter, scope)
+        at_once = getattr(self._limits.at_once, sender.kind)
         try:
-            await self._limiter.demand(self._general(sender))
-            async with self._limiter.turns.turn(sender.name, getattr(self._limits.at_once, sender.kind)):
+            if scope["path"].startswith(TILES):
+                await self._limiter.demand(self._of_tiles(sender))
+                # A screen asks for forty at once: a click that is made meanwhile does not stand behind them.
+                turn = self._limiter.turns.turn(f"tiles:{sender.name}", at_once, most_waiting=TILES_WAITING)
+            else:
+                await self._limiter.demand(self._general(sender))
+                turn = self._limiter.turns.turn(sender.name, at_once)
+            async with turn:
                 await self._app(scope, receive, send)
         except TooMany as fault:
             was_slow = await self._limiter.slow_down(sender)
@@ -85,6 +102,9 @@ class Gate:
             await send({"type": "websocket.close", "code": TRY_LATER.code, "reason": TRY_LATER.reason})
             return
         await self._app(scope, receive, send)
+
+    def _of_tiles(self, sender: Sender) -> Want:
+        return Want(f"tiles:{sender.name}", self._limits.tiles_per_minute, at_once_s=BURST_S)
 
     def _general(self, sender: Sender) -> Want:
         per_minute = getattr(self._limits.requests_per_minute, sender.kind)

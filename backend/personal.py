@@ -49,6 +49,9 @@ FIELDS: Final = (
     Field(db.handlings, "record", is_json=True),
     Field(db.handlings, "verdict_note"),
     Field(db.event_words, "words", "event_id"),
+    Field(db.parked_calls, "draft", is_json=True),
+    Field(db.shift_notes, "text"),
+    Field(db.policies, "reason"),
     Field(db.outbox, "letter", is_json=True),
     Field(db.accounts, "totp"),
 )

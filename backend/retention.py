@@ -99,7 +99,16 @@ RULES: Final = (
         f"(t.reason_sealed IS NOT NULL OR t.answer_sealed IS NOT NULL) AND {_IN_A_CLOSED_CASE}",
         ("reason_sealed", "answer_sealed"),
     ),
+    Rule(
+        "shift_notes", "shift_notes", lambda r: r.persons,
+        "t.text_sealed IS NOT NULL AND t.written_at < :before", ("text_sealed",),
+    ),
+    Rule(
+        "policy_reasons", "policies", lambda r: r.persons,
+        "t.reason_sealed IS NOT NULL AND t.written_at < :before", ("reason_sealed",),
+    ),
     Rule("reasons", "event_words", lambda r: r.persons, _IN_A_CLOSED_CASE),
+    Rule("parked_calls", "parked_calls", lambda r: r.parked_calls, "t.parked_at < :before"),
     Rule("decisions", "decisions", lambda r: r.decisions, "t.made_at < :before"),
     Rule("messages", "outbox", lambda r: r.messages, "t.state <> 'waiting' AND t.ended_at < :before", by_machine=True),
     Rule("commands", "commands", lambda r: r.commands, "t.created_at < :before"),

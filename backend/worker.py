@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import metrics
+from backend import in_force, metrics
 from backend.access.actor import SYSTEM
 from backend.clock import Clock
 from backend.dispatch import escalation, offers, searching
@@ -65,6 +65,7 @@ class Worker:
 
     async def turn(self) -> int:
         """Everything that is due now. Returns how many things were done."""
+        await in_force.follow_if_usable(self.office)
         done = 0
         done += await self._each(escalation.due_offers, self._lapse)
         done += await self._each(escalation.due_clocks, self._fire)

@@ -20,6 +20,7 @@ from backend.access.signing_in import Claim, SignedIn
 from backend.access.tickets import Ticket
 from backend.clock import SystemClock
 from backend.live.feed import Feed, Line
+from backend.live.frames import WRITE_AT_ONCE
 from backend.live.inbox import BAD_MESSAGE, NOT_ALLOWED
 from backend.office import Office
 from backend.web import AnyRequest
@@ -168,7 +169,12 @@ async def feed_socket(
         said: str | bytes | None = message.get("text") or message.get("bytes")  # type: ignore[assignment]
         return said or ""
 
-    line = Line(send=socket.send_text, receive=receive, close=lambda code, reason: socket.close(code, reason))
+    line = Line(
+        send=socket.send_text,
+        receive=receive,
+        close=lambda code, reason: socket.close(code, reason),
+        write_at_once=(socket.scope.get("extensions") or {}).get(WRITE_AT_ONCE),  # type: ignore[arg-type]
+    )
     await feed.serve(line, ticket, now=_real.now(), since=int(since) if since else None)
 
 

@@ -7,7 +7,7 @@ the events alone.
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 Row = dict[str, Any]
@@ -94,9 +94,10 @@ def apply(board: Board, message: Row) -> None:
     elif kind in ("pulse", "hello"):
         board.now = moment(message["now"])
     elif kind == "positions":
-        for fix in message["teams"]:
-            if fix["team_id"] in board.teams:
-                board.teams[fix["team_id"]] |= {"lon": fix["lon"], "lat": fix["lat"], "fix_at": fix["at"]}
+        for team_id, at_ms, lon, lat, heading_deg in message["teams"]:
+            if team := board.teams.get(team_id):
+                at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
+                team |= {"lon": lon, "lat": lat, "fix_at": at, "heading_deg": heading_deg}
 
 
 def _begin(board: Board, message: Row) -> None:
@@ -113,9 +114,19 @@ def _change(board: Board, event: Row) -> None:
         if name in KEYS:
             for row in changed:
                 board.rows[name].setdefault(tuple(str(row[k]) for k in KEYS[name]), {}).update(row)
-    if event["kind"].startswith("team.") and (team := board.teams.get(str(event["data"].get("team_id")))):
+    for row in event["data"].get("rows", {}).get("teams", ()):
+        _team(board, row)
+    if "before" in event["data"] and (team := board.teams.get(str(event["data"].get("team_id")))):
         team |= {"state": event["data"]["state"], "shift_ends_at": event["data"].get("shift_ends_at")}
     board.seq = max(board.seq, event["seq"])
+
+
+def _team(board: Board, row: Row) -> None:
+    """A team that somebody wrote by hand; one out of use is gone."""
+    if not row.get("active", True):
+        board.teams.pop(str(row["id"]), None)
+    elif "state" in row or str(row["id"]) in board.teams:
+        board.teams.setdefault(str(row["id"]), {}).update(row)
 
 
 def remember(board: Board, event: Row) -> None:

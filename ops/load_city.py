@@ -1,4 +1,4 @@
-"""A city's folder into a database: regions, teams with their shifts, facilities, and for a demonstration its accounts.
+"""A city's folder into a database: regions, streets, teams with their shifts, facilities, and for a demonstration its accounts.
 
 Begin at `load_city`. It may be repeated: what is there is brought up to date under its code and keeps its id.
 """
@@ -6,6 +6,7 @@ Begin at `load_city`. It may be repeated: what is there is brought up to date un
 import csv
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from itertools import batched
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -14,12 +15,14 @@ import msgspec
 import shapely
 from geoalchemy2.shape import from_shape
 from msgspec import Struct
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.city import City
 from backend.errors import Invalid
+from backend.geo.streets import digest_of, streets_of
 from backend.ids import new_id
 from backend.office import Office
 from backend.patrol.records import Team
@@ -29,6 +32,7 @@ from ops.demo_accounts import make_demo_accounts
 SHIFTS: Final = {"24h": (8, 32), "day": (8, 20), "night": (20, 32)}
 """Pattern → (from, to) in hours after the local midnight: 24 hours change crews at eight in the morning."""
 DAYS_BEFORE, DAYS_AFTER = 2, 8
+ROWS_AT_ONCE: Final = 2_000
 FACILITY_COLUMNS: Final = ("code", "kind", "name", "address", "phone", "lon", "lat", "capacity", "takes", "hidden")
 SHIFT_NAMES: Final = UUID("6f0c4c0e-6d3a-5a63-9a55-2b9a3f0f7c11")
 
@@ -40,13 +44,14 @@ class Loaded(Struct, frozen=True):
     teams: int
     shifts: int
     facilities: int
+    streets: int = 0
     accounts: int = 0
     accounts_file: Path | None = None
 
     def __str__(self) -> str:
         text = (
             f"辖区 Regions {self.regions}，巡查队 teams {self.teams}，班次 shifts {self.shifts}，"
-            f"救助机构 facilities {self.facilities}"
+            f"救助机构 facilities {self.facilities}，道路 streets {self.streets}"
         )
         return (
             f"{text}\n演示账号 Demonstration accounts {self.accounts}: {self.accounts_file}" if self.accounts else text
@@ -56,7 +61,7 @@ class Loaded(Struct, frozen=True):
 async def load_city(
     office: Office, folder: Path, now: datetime, *, demo: bool = False, accounts_file: Path | None = None
 ) -> Loaded:
-    """Load regions, teams.csv, facilities.csv (either may be missing) and the shifts of the days around `now`.
+    """Load regions, the streets of the road graph, teams.csv, facilities.csv (either may be missing) and the shifts of the days around `now`.
 
     demo: make demonstration accounts too, with passwords kept in `accounts_file`. Raises Invalid naming file and line.
     """
@@ -66,8 +71,9 @@ async def load_city(
         await _put_regions(tx, office)
         await put_teams(tx, office, teams, now)
         await _put_facilities(tx, office, facilities)
+        streets = await _put_streets(tx, office)
         shifts = await put_shifts(tx, office, await list_teams(tx, office), now)
-    loaded = Loaded(len(office.city.regions), len(teams), shifts, len(facilities))
+    loaded = Loaded(len(office.city.regions), len(teams), shifts, len(facilities), streets)
     if not demo:
         return loaded
     made, kept_in = await make_demo_accounts(office, now, accounts_file)
@@ -166,6 +172,34 @@ async def _put_facilities(tx: AsyncConnection, office: Office, facilities: Seque
     for facility in facilities:
         written = insert(db.facilities).values(city_id=office.city_id, id=new_id(), **facility)
         await tx.execute(written.on_conflict_do_update(index_elements=["city_id", "code"], set_=facility))
+
+
+async def _put_streets(tx: AsyncConnection, office: Office) -> int:
+    """What the map draws of the road graph; nothing to do when it was drawn of this very graph. Returns how many there are."""
+    roads, mine = office.city.roads, db.streets.c.city_id == office.city_id
+    if roads is None:
+        await tx.execute(delete(db.streets).where(mine))
+        return 0
+    digest = digest_of(roads)
+    known = (await tx.execute(select(func.min(db.streets.c.digest), func.count()).where(mine))).one()
+    if known[0] == digest:
+        return int(known[1])
+    await tx.execute(delete(db.streets).where(mine))
+    rows = [
+        {
+            "city_id": office.city_id,
+            "number": number,
+            "name": street.name,
+            "class": street.word,
+            "rank": int(street.kind),
+            "geom": from_shape(street.line, srid=4326),
+            "digest": digest,
+        }
+        for number, street in enumerate(streets_of(roads))
+    ]
+    for few in batched(rows, ROWS_AT_ONCE):
+        await tx.execute(insert(db.streets), list(few))
+    return len(rows)
 
 
 async def put_shifts(tx: AsyncConnection, office: Office, teams: Sequence[Team], now: datetime) -> int:

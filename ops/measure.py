@@ -26,6 +26,7 @@ from backend.app import create_app
 from backend.city import City, open_city
 from backend.clock import ManualClock
 from backend.dispatch import replay
+from backend.dispatch.stories import Story, stories
 from backend.logs import configure_logs
 from backend.office import Office
 from backend.settings import Settings
@@ -36,7 +37,7 @@ from ops.local import services
 from ops.local.services import Services
 from ops.simulate.crowd import Crowd, crowd_of, keyed
 from ops.simulate.day import DayReport, day_of
-from ops.simulate.figures import Figures, Paired, Story, as_rows, figures, paired, stories
+from ops.simulate.figures import Figures, Paired, as_rows, figures, paired
 from ops.simulate.person import Event
 from ops.simulate.phone import Phone, in_process
 from ops.simulate.second_opinion import Compared, SecondOpinion, blind, compared

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-from backend import db
+from backend import db, in_force
 from backend.access import accounts, keys, second_factor, sessions, signing_in
 from backend.access.accounts import AccountChange, NewAccount
 from backend.access.actor import Actor
@@ -35,7 +35,9 @@ async def _with_office[T](do: Callable[[Office], Awaitable[T]]) -> T:
     settings = settings_here()
     engine = make_engine(settings.database_url)
     try:
-        return await do(Office(open_city(settings.city_folder), engine, ring=settings.ring))
+        office = Office(open_city(settings.city_folder), engine, ring=settings.ring)
+        await in_force.follow(office)
+        return await do(office)
     finally:
         await engine.dispose()
 

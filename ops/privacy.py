@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from cyclopts import App
 
-from backend import retention, rotation, sealing
+from backend import in_force, retention, rotation, sealing
 from backend.city import open_city
 from backend.db import make_engine
 from backend.intake.photo_store import FolderStore
@@ -106,7 +106,9 @@ def _with(do: Callable[[Office, FolderStore], Awaitable[None]]) -> None:
     async def run() -> None:
         engine = make_engine(settings.database_url)
         try:
-            await do(Office(open_city(settings.city_folder), engine, ring=settings.ring), photo_store(settings))
+            office = Office(open_city(settings.city_folder), engine, ring=settings.ring)
+            await in_force.follow(office)
+            await do(office, photo_store(settings))
         finally:
             await engine.dispose()
 

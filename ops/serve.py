@@ -16,7 +16,7 @@ import uvicorn
 from litestar import Litestar
 from prometheus_client import start_http_server
 
-from backend import anchors, metrics, retention
+from backend import anchors, in_force, metrics, retention
 from backend.access import keys
 from backend.app import Parts, create_app
 from backend.city import City, open_city
@@ -36,6 +36,7 @@ from backend.stopping import Stopping
 from backend.worker import Worker
 from ops import start
 from ops.local import services
+from ops.socket_protocol import SocketProtocol
 
 _log = structlog.get_logger("serve")
 
@@ -67,7 +68,7 @@ def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         log_config=None,
         access_log=False,
         ws_max_size=64 * 1024,
@@ -143,6 +144,7 @@ async def run_worker(settings: Settings) -> None:
         clock = settings.clock.by(time.now)
         nudge = Nudge(city.id, wire)
         office = Office(city, engine, nudge, ring=settings.ring)
+        await in_force.follow(office)
         senders: Senders = {"webhook": webhook_sender(office, settings)}
         duties = [
             asyncio.create_task(Worker(office, clock, stopping).run(nudge.listener()), name="worker"),

@@ -11,7 +11,9 @@ from sqlalchemy import ARRAY, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
+from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed
+from backend.dispatch.board import visible
 from backend.dispatch.nearby import near_cases
 from backend.errors import NotFound
 from backend.geo.cells import cell_of, centre
@@ -58,7 +60,10 @@ class ReportStatus(Struct, frozen=True, kw_only=True):
 
 
 class Similar(Struct, frozen=True, kw_only=True):
-    """A known case that a report may be about: how far and how long ago, how likely (0-1). Rough for the public."""
+    """A known case that a report may be about: how far and how long ago, how likely (0-1). Rough for the public.
+
+    case_id: only for whoever may read that case, so that a desk can say "it is this one".
+    """
 
     distance_m: int
     minutes_ago: int
@@ -67,6 +72,7 @@ class Similar(Struct, frozen=True, kw_only=True):
     reasons_zh: list[str]
     reasons_en: list[str]
     state: PublicState
+    case_id: UUID | None = None
 
 
 async def report_status(office: Office, receipt: str) -> ReportStatus:
@@ -111,11 +117,21 @@ async def similar_cases(office: Office, report: Prepared) -> list[Similar]:
     """
     what = Object(regions=report.sighting.regions)
     if allowed(office.city.policy.roles, report.by, "sighting:read", what):
-        return [_exactly(match, case) for match, case in await _alike(office, report)]
+        alike = [_exactly(match, case) for match, case in await _alike(office, report)]
+        return await _named_for(office, report.by, alike)
     found = await _alike(office, _blurred(report))
     async with office.db.connect() as tx:
         untold = await _not_for_the_public(tx, office, [UUID(match.case_id) for match, _ in found])
     return [_roughly(match, case) for match, case in found if UUID(match.case_id) not in untold]
+
+
+async def _named_for(office: Office, by: Actor, alike: list[Similar]) -> list[Similar]:
+    """The same without the ids of cases that the actor may not read: one across the border of a district, say."""
+    mine = db.cases.c.id.in_([one.case_id for one in alike])
+    query = select(db.cases.c.id).where(db.cases.c.city_id == office.city_id, mine, visible(office, by))
+    async with office.db.connect() as tx:
+        seen = set((await tx.execute(query)).scalars())
+    return [one if one.case_id in seen else msgspec.structs.replace(one, case_id=None) for one in alike]
 
 
 async def _alike(office: Office, report: Prepared) -> list[tuple[duplicates.Match, duplicates.Candidate]]:
@@ -152,6 +168,7 @@ def _exactly(match: duplicates.Match, candidate: duplicates.Candidate) -> Simila
         reasons_zh=[reason.zh for reason in match.reasons],
         reasons_en=[reason.en for reason in match.reasons],
         state=PUBLIC_WORDS[candidate.stage][0],
+        case_id=UUID(match.case_id),
     )
 
 

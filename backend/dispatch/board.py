@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
@@ -18,7 +18,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import scopes
 from backend.dispatch import find
 from backend.dispatch.lifecycle import Stage
-from backend.dispatch.records import Case, CaseChannel, ClockRow, Offer
+from backend.dispatch.records import ApprovalAction, ApprovalState, Case, CaseChannel, ClockRow, Offer
 from backend.live.visibility import may_follow
 from backend.office import Office
 from backend.patrol.duty import DutyState
@@ -48,7 +48,9 @@ class TeamShown(Struct, frozen=True, kw_only=True):
     mode: Mode
     skills: list[str]
     size: int
+    women: bool
     regions: list[str]
+    active: bool
     state: DutyState
     state_since: datetime
     shift_ends_at: datetime | None
@@ -58,6 +60,20 @@ class TeamShown(Struct, frozen=True, kw_only=True):
     heading_deg: float | None
 
 
+class ApprovalShown(Struct, frozen=True, kw_only=True):
+    """A request that waits for its answer. Why it was asked, whoever may decide reads from the list of requests."""
+
+    id: UUID
+    case_id: UUID
+    action: ApprovalAction
+    state: ApprovalState
+    wanted: dict[str, Any]
+    asked_by: str
+    asked_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+
 class Board(Struct, frozen=True, kw_only=True):
     """What `snapshot` shows."""
 
@@ -65,6 +81,7 @@ class Board(Struct, frozen=True, kw_only=True):
     offers: list[Offer]
     clocks: list[ClockRow]
     teams: list[TeamShown]
+    approvals: list[ApprovalShown]
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -172,13 +189,25 @@ async def snapshot(tx: AsyncConnection, office: Office, by: Actor, now: datetime
         "offers": [msgspec.to_builtins(offer) for offer in await find.fetch(tx, office, Offer, live)],
         "clocks": [msgspec.to_builtins(clock) for clock in await find.fetch(tx, office, ClockRow, running)],
         "teams": await teams_of(tx, office, by),
+        "approvals": await _waiting_approvals(tx, office, ids),
     }
+
+
+async def _waiting_approvals(tx: AsyncConnection, office: Office, cases: Select[Any]) -> list[dict[str, Any]]:
+    """What the events of these cases told of requests that are not answered yet."""
+    a = db.approvals.c
+    query = select(*(a[name] for name in ApprovalShown.__struct_fields__)).where(
+        a.city_id == office.city_id, a.state == "asked", a.case_id.in_(cases)
+    )
+    return [msgspec.to_builtins(dict(row._mapping)) for row in await tx.execute(query.order_by(a.asked_at, a.id))]
 
 
 async def teams_of(tx: AsyncConnection, office: Office, by: Actor) -> list[dict[str, Any]]:
     """The teams that the actor may see, with presence and place."""
     t, p = db.teams, db.presence
-    columns = [t.c[n] for n in ("id", "code", "name", "organisation", "mode", "skills", "size", "regions")]
+    columns = [
+        t.c[n] for n in ("id", "code", "name", "organisation", "mode", "skills", "size", "women", "regions", "active")
+    ]
     seen = [p.c[n] for n in ("state", "state_since", "shift_ends_at", "lon", "lat", "fix_at", "heading_deg")]
     query = select(*columns, *seen).join(p, (p.c.city_id == t.c.city_id) & (p.c.team_id == t.c.id))
     rows = await tx.execute(query.where(t.c.city_id == office.city_id, t.c.active).order_by(t.c.code))

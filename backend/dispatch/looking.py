@@ -28,7 +28,7 @@ from backend.sealing import normalised
 AGAIN_AFTER: Final = timedelta(minutes=10)
 SHORTEST_NUMBER: Final = 5
 MOST_FOUND: Final = 100
-LOOKS: Final = ("look.file_read", "look.searched", "sighting.contact_read", "sighting.photo_read")
+LOOKS: Final = ("look.file_read", "look.searched", "look.call_read", "sighting.contact_read", "sighting.photo_read")
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """Who looked at what, when. what: file_read, searched, contact_read or photo_read. who: an account's id."""
+    """Who looked at what, when. what: file_read, searched, call_read, contact_read or photo_read. who: an account's id."""
 
     seq: int
     at: datetime

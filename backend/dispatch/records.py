@@ -176,4 +176,16 @@ class Revisit(Struct, frozen=True, kw_only=True):
     opened_case: UUID | None = None
 
 
-Row = Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit
+class CallBack(Struct, frozen=True, kw_only=True):
+    """电话回访: one try to ring a reporter back. satisfied: 1 to 5, None when not asked. What they said is kept as words."""
+
+    id: UUID
+    sighting_id: UUID
+    case_id: UUID
+    called_at: datetime
+    by: str
+    reached: bool
+    satisfied: int | None = None
+
+
+Row = Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit | CallBack

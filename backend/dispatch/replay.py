@@ -23,7 +23,14 @@ _FIELDS = {table.name: kind.__struct_fields__ for kind, table in TABLES.items()}
 
 def apply(board: Board, event: log.Event) -> None:
     """One event onto the board, in place: each row it names has the values it gives."""
-    for name, rows in event.data.get("rows", {}).items():
+    lay(board, event.data.get("rows", {}))
+
+
+def lay(board: Board, told: dict[str, list[dict[str, Any]]]) -> None:
+    """What an event tells in `data.rows`, onto the board, in place. Rows of other tables than the loop's are for screens."""
+    for name, rows in told.items():
+        if name not in _KEYS:
+            continue
         table = board.setdefault(name, {})
         for row in rows:
             key = tuple(str(row[k]) for k in _KEYS[name])

@@ -5,6 +5,7 @@ from sqlalchemy import Table
 from backend import db
 from backend.dispatch.records import (
     Approval,
+    CallBack,
     Case,
     ClockRow,
     HandlingRow,
@@ -25,6 +26,7 @@ TABLES: dict[type[Row], Table] = {
     Approval: db.approvals,
     HandlingRow: db.handlings,
     Revisit: db.revisits,
+    CallBack: db.call_backs,
 }
 
 # Not told by the log: when the machine looks next (a schedule), and what somebody wrote (it may be about a person; the log

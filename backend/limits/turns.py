@@ -34,21 +34,21 @@ class Turns:
         return len(self._hands)
 
     @asynccontextmanager
-    async def turn(self, sender: str, at_once: int) -> AsyncIterator[None]:
+    async def turn(self, sender: str, at_once: int, *, most_waiting: int | None = None) -> AsyncIterator[None]:
         """Begins when fewer than `at_once` of the sender's are under way, first come first served. Raises TooMany when too
-        many wait."""
+        many wait (`most_waiting`: another number than usual)."""
         hand = self._hands.setdefault(sender, _Hand())
         if hand.busy < at_once:
             hand.busy += 1
         else:
-            await self._wait(sender, hand)
+            await self._wait(sender, hand, most_waiting or self._most_waiting)
         try:
             yield
         finally:
             self._pass_on(sender, hand)
 
-    async def _wait(self, sender: str, hand: _Hand) -> None:
-        if len(hand.waiting) >= self._most_waiting:
+    async def _wait(self, sender: str, hand: _Hand, most_waiting: int) -> None:
+        if len(hand.waiting) >= most_waiting:
             raise TooMany(
                 "同时发来的请求过多，请等前面的完成后再发。",
                 "Too many requests at once: wait until the earlier ones are answered.",

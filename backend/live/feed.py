@@ -15,11 +15,12 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import log
+from backend import in_force, log
 from backend.access import sessions, tickets
 from backend.access.actor import Actor
 from backend.access.permissions import scopes
 from backend.errors import NotSignedIn
+from backend.live.frames import WriteAtOnce
 from backend.live.hub import Hub, Told
 from backend.live.inbox import (
     BAD_MESSAGE,
@@ -31,6 +32,7 @@ from backend.live.inbox import (
     Closing,
     Inbox,
 )
+from backend.live.moves import Bounds, View
 from backend.live.wire import cancel
 
 LARGEST_GAP = 5_000
@@ -50,18 +52,28 @@ class Line(Struct, frozen=True):
     """The socket as the web framework has it, already accepted.
 
     send: waits until the network has taken the text; raises when the client is gone.
-    receive: the next message, None when the client is gone. close: code and reason.
+    receive: the next message, None when the client is gone. close: code and reason. write_at_once: see `frames`.
     """
 
     send: Callable[[str], Awaitable[None]]
     receive: Callable[[], Awaitable[str | bytes | None]]
     close: Callable[[int, str], Awaitable[None]]
+    write_at_once: WriteAtOnce | None = None
 
 
 class Ack(Struct, frozen=True, tag="ack", forbid_unknown_fields=True):
     """What a client may say: how far it has come."""
 
     seq: int
+
+
+class Look(Struct, frozen=True, tag="view", forbid_unknown_fields=True):
+    """What a client shows on its map: west, south, east, north in degrees; None: everything, as at the beginning."""
+
+    bounds: Bounds | None
+
+
+_said = msgspec.json.Decoder(Ack | Look).decode
 
 
 class Gone(Exception):
@@ -123,23 +135,29 @@ class Feed:
 
     async def _write(self, line: Line, inbox: Inbox, since: int | None) -> NoReturn:
         await _send(line, _encode(self._hello(inbox.actor)).decode())
-        passed = await self._begin(line, inbox, since)
+        inbox.passed = await self._begin(line, inbox, since)
+        inbox.write_at_once = line.write_at_once
         while True:
             await inbox.something()
             while inbox.events:
-                seq, message = inbox.events.popleft()
-                if seq > passed:
-                    await _send(line, message)
-                    passed = seq
+                await self._tell(line, inbox)
             places, inbox.places = inbox.places, None
             if places is not None:
                 await _send(line, places.message)
             pulse, inbox.pulse = inbox.pulse, None
-            if pulse is not None and pulse[0] >= passed:
+            if pulse is not None and pulse[0] >= inbox.passed:
                 await _send(line, pulse[1])
-                passed = pulse[0]
+                inbox.passed = pulse[0]
             if inbox.last_words is not None and not inbox.events:
                 inbox.close(inbox.last_words)
+
+    async def _tell(self, line: Line, inbox: Inbox) -> None:
+        """What is ready, in one message: one event as itself, several together."""
+        ready = [(seq, message) for seq, message in inbox.take() if seq > inbox.passed]
+        if ready:
+            seq, message = ready[-1]
+            await _send(line, message if len(ready) == 1 else _together(seq, [message for _, message in ready]))
+            inbox.passed = seq
 
     async def _begin(self, line: Line, inbox: Inbox, since: int | None) -> int:
         """The picture, and all that happened until the inbox fills: returns the number up to which that is told."""
@@ -200,7 +218,7 @@ def _outcome(tasks: "list[asyncio.Task[Any]]", inbox: Inbox) -> Closing | None:
 
 
 async def _read(line: Line, inbox: Inbox) -> NoReturn:
-    """Only acknowledgements are understood."""
+    """Only acknowledgements and views are understood."""
     while True:
         try:
             said = await line.receive()
@@ -211,10 +229,17 @@ async def _read(line: Line, inbox: Inbox) -> NoReturn:
         if len(said) > LARGEST_FROM_CLIENT_BYTES:
             raise _Refused(BAD_MESSAGE)
         try:
-            inbox.acked = max(inbox.acked, msgspec.json.decode(said, type=Ack).seq)
-        except msgspec.MsgspecError as error:
+            _understand(_said(said), inbox)
+        except ValueError as error:  # not our JSON, or bounds the wrong way round
             raise _Refused(BAD_MESSAGE) from error
         await asyncio.sleep(READ_PAUSE_S)
+
+
+def _understand(said: Ack | Look, inbox: Inbox) -> None:
+    if isinstance(said, Ack):
+        inbox.acked = max(inbox.acked, said.seq)
+    else:
+        inbox.look_at(View.of(said.bounds) if said.bounds is not None else None)
 
 
 async def _send(line: Line, message: str) -> None:
@@ -234,7 +259,11 @@ async def _close(line: Line, closing: Closing) -> None:
 
 
 def _changes_rights(told: Told, actor: Actor) -> bool:
-    return told.event.kind == "account.changed" and told.event.data.get("account_id") == actor.id
+    """Of this account, or of a role that it has."""
+    said = told.event.data
+    if told.event.kind == in_force.CHANGED:
+        return not set(said["roles"]).isdisjoint(actor.roles)
+    return told.event.kind == "account.changed" and said.get("account_id") == actor.id
 
 
 def _in_messages(missed: Sequence[Told], passed: int) -> list[str]:
@@ -243,6 +272,10 @@ def _in_messages(missed: Sequence[Told], passed: int) -> list[str]:
     messages = []
     for number, page in enumerate(pages, start=1):
         seq = passed if number == len(pages) else page[-1].event.seq
-        events = ",".join(one.message for one in page)
-        messages.append(f'{{"type":"events","seq":{seq},"events":[{events}]}}')
+        messages.append(_together(seq, [one.message for one in page]))
     return messages
+
+
+def _together(seq: int, events: Sequence[str]) -> str:
+    """Several events as one message, which says what number they reach."""
+    return f'{{"type":"events","seq":{seq},"events":[{",".join(events)}]}}'

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from types import TracebackType
@@ -19,13 +19,15 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from backend import log, metrics
+from backend import in_force, log, metrics
 from backend.access import sessions
 from backend.access.actor import Actor
 from backend.clock import Clock, SystemClock
-from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, Closing, Inbox, Places
+from backend.live.frames import text_frame
+from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, Closing, Inbox
+from backend.live.moves import Frame, Known, Moves
 from backend.live.nudge import POLL_S, Nudge
-from backend.live.positions import Fix, encoded_fix
+from backend.live.positions import Fix
 from backend.live.visibility import may_follow, may_see
 from backend.live.wire import cancel
 from backend.office import Office
@@ -44,15 +46,17 @@ Viewer = tuple[tuple[str, ...], tuple[str, ...], UUID | None, tuple[str, ...] | 
 
 
 class Told(Struct, frozen=True):
-    """An event and the message that tells it, made once for all."""
+    """An event and the message that tells it, as text and as it goes over the wire, made once for all."""
 
     event: log.Event
     message: str
+    frame: bytes
 
 
 def tell(event: log.Event) -> Told:
     """The event as the feed sends it."""
-    return Told(event, _encode({"type": "event", **msgspec.structs.asdict(event)}).decode())
+    message = _encode({"type": "event", **msgspec.structs.asdict(event)}).decode()
+    return Told(event, message, text_frame(message))
 
 
 class Hub:
@@ -82,7 +86,7 @@ class Hub:
         self._ring: deque[Told] = deque(maxlen=ring_size)
         self._viewers: dict[Viewer, set[Inbox]] = {}
         self._joined: Counter[str] = Counter()
-        self._moved: dict[UUID, Fix] = {}
+        self._moves = Moves()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -196,10 +200,7 @@ class Hub:
 
     def positions(self, fixes: Sequence[Fix]) -> None:
         """New positions: handed out within a second, the newest of each team."""
-        for fix in fixes:
-            known = self._moved.get(fix.team_id)
-            if known is None or known.at <= fix.at:
-                self._moved[fix.team_id] = fix
+        self._moves.hear(fixes)
 
     async def _follow_log(self) -> None:
         listener = self._nudge.listener()
@@ -212,6 +213,10 @@ class Hub:
             async with self.office.db.connect() as tx:
                 events = await log.since(tx, self.office.city_id, self.seq, limit=PAGE)
             for event in events:
+                if event.kind == in_force.CHANGED:
+                    await in_force.follow_if_usable(
+                        self.office
+                    )  # before anybody is told: they ask what they may do now
                 self._hand_out(tell(event))
                 await asyncio.sleep(0)  # the sockets send in between, so that a burst does not fill their inboxes
             if len(events) < PAGE:
@@ -227,7 +232,8 @@ class Hub:
             actor = next(iter(group)).actor
             if not may_see(roles, actor, told.event):
                 continue
-            full = [inbox for inbox in group if inbox.follows and not inbox.put(told.event.seq, told.message)]
+            seq, message, frame = told.event.seq, told.message, told.frame
+            full = [inbox for inbox in group if inbox.follows and not inbox.put(seq, message, frame)]
             for inbox in full:
                 metrics.SOCKETS_DROPPED.inc()
                 self.leave(inbox)
@@ -243,6 +249,11 @@ class Hub:
             sessions.forget(account_id=UUID(account_id))
             closing = RIGHTS_CHANGED if event.data["active"] else SIGN_IN_AGAIN
             self._end_where(lambda actor: actor.id == account_id, closing)
+        elif event.kind == in_force.CHANGED:
+            roles = set(event.data["roles"])
+            self._end_where(lambda actor: not roles.isdisjoint(actor.roles), RIGHTS_CHANGED)
+        elif event.kind == "team.off_duty":
+            self._moves.off_duty(UUID(event.data["team_id"]), event.occurred_at)
 
     def _end_where(self, is_meant: Callable[[Actor], bool], closing: Closing) -> None:
         for inbox in self.inboxes():
@@ -267,22 +278,34 @@ class Hub:
     async def _hand_out_positions(self) -> None:
         while True:
             await asyncio.sleep(self._positions_every_s)
-            moved, self._moved = self._moved, {}
-            as_json = {team_id: encoded_fix(fix) for team_id, fix in moved.items()}
-            for group in list(self._viewers.values()) if moved else ():
-                self._hand_out_moves(group, moved, as_json)
+            moved = self._moves.take()
+            for group in list(self._viewers.values()):
+                self._hand_out_moves(group, moved)
                 await asyncio.sleep(0)
 
-    def _hand_out_moves(self, group: set[Inbox], moved: dict[UUID, Fix], as_json: dict[UUID, str]) -> None:
-        if not group:
-            return
-        actor, roles = next(iter(group)).actor, self.office.city.policy.roles
-        mine = [fix for fix in moved.values() if may_follow(roles, actor, team_id=fix.team_id, regions=fix.regions)]
-        if not mine:
-            return
-        places = Places({fix.team_id: as_json[fix.team_id] for fix in mine})
+    def _hand_out_moves(self, group: set[Inbox], moved: Mapping[UUID, tuple[Known, Known | None]]) -> None:
+        """Who moved, to each in the group what it looks at; all there are, to those who look elsewhere than before."""
+        frame = self._frame_of(group, moved) if moved else None
+        anew = [inbox for inbox in group if inbox.looks_anew]
+        everyone = (
+            self._frame_of(group, {id_: (known, None) for id_, known in self._moves.last.items()}) if anew else None
+        )
         for inbox in group:
-            inbox.put_places(places)
+            source, inbox.looks_anew = everyone if inbox.looks_anew else frame, False
+            if source is not None and (places := source.seen_in(inbox.view)).fixes:
+                inbox.put_places(places)
+
+    def _frame_of(self, group: set[Inbox], teams: Mapping[UUID, tuple[Known, Known | None]]) -> Frame | None:
+        """Those that the group may follow; None when there are none."""
+        if not group:
+            return None
+        actor, roles = next(iter(group)).actor, self.office.city.policy.roles
+        mine = {
+            team_id: (now, before)
+            for team_id, (now, before) in teams.items()
+            if may_follow(roles, actor, team_id=team_id, regions=now.fix.regions)
+        }
+        return Frame(mine) if mine else None
 
     async def _look_at_sessions(self) -> None:
         """An open socket keeps its session alive as a request does. Others end by time, and the log says nothing then."""

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from functools import cached_property
-from uuid import UUID
 
 from msgspec import Struct
 
 from backend.access.actor import Actor
+from backend.live.frames import WriteAtOnce
+from backend.live.moves import Places, View
+
+TOGETHER_CHARS = 64 * 1024
+"""Events that are ready together go out in messages of about this size."""
 
 
 class Closing(Struct, frozen=True):
@@ -28,22 +30,6 @@ RESTARTING = Closing(1012, "restarting: come again")
 TRY_LATER = Closing(1013, "try again later")
 
 
-class Places:
-    """The last fix of some teams, each as JSON. One object serves all who may see the same."""
-
-    def __init__(self, fixes: Mapping[UUID, str]) -> None:
-        self.fixes = fixes
-
-    @cached_property
-    def message(self) -> str:
-        """The message for the socket, made when first wanted."""
-        return '{"type":"positions","teams":[' + ",".join(self.fixes.values()) + "]}"
-
-    def then(self, later: "Places") -> "Places":
-        """Both, the later fix where a team has two."""
-        return Places({**self.fixes, **later.fixes})
-
-
 class Inbox:
     """Events in order up to `size`; of positions and pulses only what is newest."""
 
@@ -55,13 +41,24 @@ class Inbox:
         self.pulse: tuple[int, str] | None = None
         self.closing: Closing | None = None
         self.last_words: Closing | None = None
+        self.passed = -1  # the number up to which the socket was told
+        self.write_at_once: WriteAtOnce | None = None
+        self.at_rest = False  # the socket has everything that was ever in here
         self.follows = False  # events are kept from the moment on that the hub says so
         self.acked = 0
+        self.view: View | None = None
+        self.looks_anew = False
         self._something = asyncio.Event()
         self._closed = asyncio.Event()
 
-    def put(self, seq: int, message: str) -> bool:
-        """False when it is full, which ends it."""
+    def put(self, seq: int, message: str, frame: bytes) -> bool:
+        """An event, as text and as frame: at once to a socket that waits for nothing else. False when full, which ends it."""
+        if self.at_rest and not self.events and self.write_at_once is not None:
+            if seq <= self.passed:
+                return True
+            if self.write_at_once(frame):
+                self.passed = seq
+                return True
         if len(self.events) >= self.size:
             self.close(TOO_SLOW)
             return False
@@ -69,10 +66,23 @@ class Inbox:
         self._something.set()
         return True
 
+    def take(self) -> list[tuple[int, str]]:
+        """The events that wait, oldest first, as many as go into one message."""
+        taken: list[tuple[int, str]] = []
+        chars = 0
+        while self.events and (not taken or chars + len(self.events[0][1]) <= TOGETHER_CHARS):
+            chars += len(self.events[0][1])
+            taken.append(self.events.popleft())
+        return taken
+
     def put_places(self, places: Places) -> None:
         """Of what was not sent yet the newest stays."""
         self.places = places if self.places is None else self.places.then(places)
         self._something.set()
+
+    def look_at(self, view: View | None) -> None:
+        """From now on only teams in the view, and soon all that are there. None: everywhere."""
+        self.view, self.looks_anew = view, True
 
     def put_pulse(self, seq: int, message: str) -> None:
         """Replaces one that was not sent yet."""
@@ -94,7 +104,9 @@ class Inbox:
 
     async def something(self) -> None:
         """Returns when there is something to send."""
+        self.at_rest = not self.events
         await self._something.wait()
+        self.at_rest = False
         self._something.clear()
 
     async def closed(self) -> Closing:

@@ -34,11 +34,6 @@ _decode = msgspec.json.Decoder(list[Fix]).decode
 _decode_one = msgspec.json.Decoder(Fix).decode
 
 
-def encoded_fix(fix: Fix) -> str:
-    """The fix as a screen gets it: without the regions, which are nobody's news."""
-    return _encoder.encode(msgspec.structs.replace(fix, regions=())).decode()
-
-
 class Positions:
     """Tells of new positions. Local hubs give their `Hub.positions` to `on_news`."""
 

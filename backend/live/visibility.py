@@ -24,10 +24,20 @@ ACTIONS = {
     "key": "key:write",
     "look": "look:read",
     "retention": "policy:read",
+    "policy": "policy:read",
+    "note": "case:approve",
+    "call": "contact:read",
+    "facility": "facility:read",
 }
 POSITIONS = "team:read"
 # Each part of the picture that a feed begins with (backend.dispatch.board.snapshot).
-SNAPSHOT = {"cases": "case:read", "offers": "offer:read", "clocks": "case:read", "teams": "team:read"}
+SNAPSHOT = {
+    "cases": "case:read",
+    "offers": "offer:read",
+    "clocks": "case:read",
+    "teams": "team:read",
+    "approvals": "case:read",
+}
 
 
 class Concerning(Protocol):

@@ -59,7 +59,7 @@ async def set_duty(office: Office, team_id: UUID, state: str, *, by: Actor, now:
         raise Invalid("状态只能是在岗、休整或下班。", "The state is on_duty, resting or off_duty.", field="state")
     async with office.begin() as tx:
         team = await get_team(tx, office, team_id)
-        await tx.execute(_HOLD, {"team": f"team:{office.city_id}:{team_id}"})
+        await hold(tx, office, team_id)
         held = await get_presence(tx, office, team_id, lock=True)
         if held.state == state:
             return held
@@ -78,6 +78,11 @@ async def set_duty(office: Office, team_id: UUID, state: str, *, by: Actor, now:
         )
         await log.append(tx, office.city_id, [entry], now=now)
         return await get_presence(tx, office, team_id)
+
+
+async def hold(tx: AsyncConnection, office: Office, team_id: UUID) -> None:
+    """Keep others from changing the team until the commit."""
+    await tx.execute(_HOLD, {"team": f"team:{office.city_id}:{team_id}"})
 
 
 async def _refuse_while_needed(tx: AsyncConnection, office: Office, team_id: UUID) -> None:

@@ -3,7 +3,15 @@
 Begin at `load_policy`; the attributes are in `backend.policy.sections`, the defaults in `backend/policy_default.toml`.
 """
 
-from backend.policy.load import DEFAULT_FILE, PolicyError, Problem, default_policy, load_policy, parse_policy
+from backend.policy.load import (
+    DEFAULT_FILE,
+    PolicyError,
+    PolicyFault,
+    default_policy,
+    default_text,
+    load_policy,
+    parse_policy,
+)
 from backend.policy.permissions import ACTION_NAMES, ACTIONS, ROLE_NAMES, SCOPES, Danger, Priority, Role, Scope, Season
 from backend.policy.sections import (
     Circle,
@@ -23,6 +31,7 @@ from backend.policy.sections import (
     Retention,
     Search,
     SignIn,
+    Verification,
     Weather,
     WorkingTime,
 )
@@ -48,7 +57,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Priority",
-    "Problem",
+    "PolicyFault",
     "Protection",
     "Reason",
     "Referral",
@@ -60,9 +69,11 @@ __all__ = [
     "SignIn",
     "Span",
     "Unit",
+    "Verification",
     "Weather",
     "WorkingTime",
     "default_policy",
+    "default_text",
     "load_policy",
     "parse_policy",
 ]

@@ -121,6 +121,8 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("outcomes", "revisit_after"): p.outcomes.revisit_after,
         ("protection", "report_up_within"): p.protection.report_up_within,
+        ("verification", "stay_at_least"): p.verification.stay_at_least,
+        ("verification", "entered_within"): p.verification.entered_within,
         **{("retention", name): getattr(p.retention, name) for name in p.retention.__struct_fields__},
         **{("search", "phases", n, "wait"): phase.wait for n, phase in enumerate(p.search.phases)},
         **{("search", "phases", n, "within"): phase.within for n, phase in enumerate(p.search.phases) if phase.within},
@@ -137,7 +139,7 @@ def _positive(p: Policy) -> Iterator[Fault]:
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("protection", "report_up_within"): p.protection.report_up_within,
     }
-    for table in ("clocks", "referral", "retention"):
+    for table in ("clocks", "referral", "retention", "verification"):
         section = getattr(p, table)
         found = {(table, name): getattr(section, name) for name in section.__struct_fields__}
         spans |= {at: span for at, span in found.items() if isinstance(span, Span)}

@@ -9,6 +9,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -25,7 +26,7 @@ from backend.policy.where import lines_of
 DEFAULT_FILE: Final = Path(__file__).parent.parent / "policy_default.toml"
 
 
-class Problem(msgspec.Struct, frozen=True):
+class PolicyFault(msgspec.Struct, frozen=True):
     """One fault: where it stands and, in both languages, what is wrong and what would be right."""
 
     file: str
@@ -41,7 +42,7 @@ class PolicyError(Refused):
     status = 422
     code = "policy_invalid"
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[PolicyFault]) -> None:
         self.problems = sorted(problems, key=lambda p: (p.line, p.key))
         zh = "\n".join(f"{p.file} 第{p.line}行 {p.key}: {p.zh}" for p in self.problems)
         en = "\n".join(f"{p.file} line {p.line}, {p.key}: {p.en}" for p in self.problems)
@@ -58,10 +59,16 @@ def default_policy() -> Policy:
     return parse_policy("", DEFAULT_FILE.name)
 
 
+@cache
+def default_text() -> str:
+    """The file of the defaults, as shipped."""
+    return DEFAULT_FILE.read_text(encoding="utf-8")
+
+
 def parse_policy(text: str, file: str = "policy.toml") -> Policy:
     """The policy that `text` (TOML) makes of the defaults. Raises PolicyError with every fault."""
     written = _toml(text, file)
-    default = _toml(DEFAULT_FILE.read_text(encoding="utf-8"), DEFAULT_FILE.name)
+    default = _toml(default_text(), DEFAULT_FILE.name)
     faults: list[Fault] = []
     policy = _decode(Policy, _over(default, written), (), faults)
     if faults:  # the faulty keys aside, does the rest hold together? All faults are shown at once
@@ -72,7 +79,7 @@ def parse_policy(text: str, file: str = "policy.toml") -> Policy:
         faults += check(policy)
     if faults:
         lines = lines_of(text)
-        raise PolicyError([Problem(file, _line(lines, f.at), _dotted(f.at), f.zh, f.en) for f in faults])
+        raise PolicyError([PolicyFault(file, _line(lines, f.at), _dotted(f.at), f.zh, f.en) for f in faults])
     return policy  # type: ignore[no-any-return]
 
 
@@ -83,7 +90,7 @@ def _toml(text: str, file: str) -> dict[str, Any]:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         zh = "TOML 写法有误（引号、括号、等号或重复的键）。"
-        raise PolicyError([Problem(file, line, "TOML", zh, f"not valid TOML: {error}.")]) from error
+        raise PolicyError([PolicyFault(file, line, "TOML", zh, f"not valid TOML: {error}.")]) from error
 
 
 def _over(default: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:

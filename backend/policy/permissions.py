@@ -38,6 +38,18 @@ Danger = Literal[
 
 Priority = Literal["critical", "high", "normal"]
 
+Outcome = Literal[
+    "informed_and_guided",
+    "escorted_to_station",
+    "to_hospital",
+    "to_police",
+    "to_family",
+    "stays_supplies_given",
+    "not_found",
+    "duplicate",
+    "other_department",
+]
+
 Season = Literal["spring", "summer", "autumn", "winter"]
 
 NOT_FOR_PEOPLE: Final = frozenset({"public", "partner", "system"})

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from backend.policy.permissions import SCOPES, Danger, Priority, Role, Scope, Season
+from backend.policy.permissions import SCOPES, Danger, Outcome, Priority, Role, Scope, Season
 from backend.policy.span import Span
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -185,6 +185,19 @@ class Protection(msgspec.Struct, frozen=True):
     report_up_to: tuple[Text, ...]
 
 
+class Verification(msgspec.Struct, frozen=True):
+    """From where on what a crew recorded is doubted, and how often a reporter is rung before giving up.
+
+    near_m: how far from the case's place an arrival or a track still counts as there.
+    """
+
+    near_m: Annotated[float, Meta(ge=20, le=5000)]
+    stay_at_least: Span
+    entered_within: Span
+    photo_outcomes: tuple[Outcome, ...]
+    call_back_tries: Annotated[int, Meta(ge=1, le=20)]
+
+
 class Referral(msgspec.Struct, frozen=True):
     """Clocks after arrival at a station, and the revisits of those who went home (DOMAIN §4, 9 and 10)."""
 
@@ -215,6 +228,7 @@ class Retention(msgspec.Struct, frozen=True):
     messages: Span
     commands: Span
     sessions: Span
+    parked_calls: Span
 
 
 class SignIn(msgspec.Struct, frozen=True):
@@ -245,6 +259,8 @@ class Limits(msgspec.Struct, frozen=True):
     photos_per_minute: Count
     sign_ins_per_minute: Count
     tickets_per_minute: Count
+    tiles_per_minute: Count
+    places_per_minute: Count
     positions_per_minute: Annotated[int, Meta(ge=500)]
     sockets_per_account: Count
     requests_per_minute: BySender
@@ -267,6 +283,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     weather: Weather
     outcomes: Outcomes
     protection: Protection
+    verification: Verification
     referral: Referral
     retention: Retention
     sign_in: SignIn

@@ -5,9 +5,8 @@ import base64
 import os
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 
@@ -46,19 +45,26 @@ class Line:
             self._writer.close()
 
 
-class Screen(asyncio.Protocol):
-    """A live feed that is read to the end and thrown away; of those that look, each event's delay (s) is told."""
+def events_in(payload: bytes) -> list[dict[str, Any]]:
+    """The events of a text of the feed: one, several together, or none."""
+    if not payload.startswith(b'{"type":"event'):
+        return []
+    said: dict[str, Any] = msgspec.json.decode(payload)
+    return said.get("events", [said])  # type: ignore[no-any-return]
 
-    def __init__(self, path: str, delay: Callable[[float], None] | None) -> None:
-        self._path, self._delay = path, delay
+
+class Screen(asyncio.Protocol):
+    """A live feed that is read to the end; who looks at it is told every text."""
+
+    def __init__(self, path: str, hear: Callable[[bytes], None] | None) -> None:
+        self._path, self._hear = path, hear
         self._rest = b""
         self._open = False
         self._transport: asyncio.Transport | None = None
         self.ended = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         key = base64.b64encode(os.urandom(16)).decode()
         transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -99,9 +105,8 @@ class Screen(asyncio.Protocol):
         self._rest = data[at:]
 
     def _frame(self, kind: int, payload: bytes) -> None:
-        if kind == TEXT and self._delay is not None and payload.startswith(b'{"type":"event",'):
-            said: dict[str, Any] = msgspec.json.decode(payload)
-            self._delay((datetime.now(UTC) - datetime.fromisoformat(said["recorded_at"])).total_seconds())
+        if kind == TEXT and self._hear is not None:
+            self._hear(payload)
         elif kind == PING and self._transport is not None:
             mask = os.urandom(4)
             masked = bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload))

@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +21,14 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from backend import migrations, sealing
 from backend.access.sessions import digest
 from backend.city import City, open_city
 from backend.geo.place import LonLat
 from backend.ids import new_id
+from ops.bench.clients import Line, Screen
 from ops.bench.nearest import scatter
 from ops.local import services
 
@@ -34,6 +36,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 APIS = 2
 SOCKETS_PER_SCREEN_ACCOUNT = 10
 STARTS_WITHIN_S = 90.0
+CREATED = 201
 POLICY = """
 [intake]
 auto_accept = ["web"]
@@ -58,6 +61,7 @@ class Running:
 
     ports: list[int]
     database_url: str
+    redis_url: str
     phones: list[Phone]
     screens: list[str]
     heavy: str
@@ -69,7 +73,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(*, teams: int, sockets: int) -> AsyncIterator[Running]:
+async def running(*, teams: int, sockets: int, apis: int = APIS, worker: bool = True) -> AsyncIterator[Running]:
     """Everything started and warm; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="rc-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -79,18 +83,44 @@ async def running(*, teams: int, sockets: int) -> AsyncIterator[Running]:
             shutil.copytree(CHECKOUT / "cities/dalian", folder / "city")
             (folder / "city/policy.toml").write_text(POLICY, encoding="utf-8")
             phones, screens, heavy = await _people(found.database_url, open_city(folder / "city"), teams, sockets)
-            ports = [_free_port() for _ in range(APIS)]
+            ports = [free_port() for _ in range(apis)]
             given = _environment(found, folder)
             processes = [_start("serve", {**given, "RESCUE_PORT": str(port)}, folder) for port in ports]
-            processes.append(_start("worker", given, folder))
+            if worker:
+                processes.append(_start("worker", given, folder))
             try:
                 await asyncio.gather(*(_answers(port, folder) for port in ports))
-                yield Running(ports, found.database_url, phones, screens, heavy, processes)
+                yield Running(ports, found.database_url, found.redis_url, phones, screens, heavy, processes)
             finally:
                 for process in processes:
                     process.kill()
                 for process in processes:
                     process.wait()
+
+
+async def open_screens(on: Running, count: int, hears: Callable[[int], Callable[[bytes], None] | None]) -> list[Screen]:
+    """Live feeds, opened one after the other: that everybody opens at once is another measurement.
+
+    hears: who is told what the n-th of them is sent, if anybody is.
+    """
+    opened: list[Screen] = []
+    for n in range(count):
+        port, token = on.ports[n % len(on.ports)], on.screens[n // SOCKETS_PER_SCREEN_ACCOUNT]
+        async with Line(port, token=token) as line:
+            status, answer = await line.ask("POST", "/api/feed/tickets")
+            if status != CREATED:
+                raise RuntimeError(answer.decode())
+        path = f"/api/feed?ticket={msgspec.json.decode(answer)['ticket']}"
+        opened.append(await open_screen(port, path, hears(n), n))
+    return opened
+
+
+async def open_screen(port: int, path: str, hear: Callable[[bytes], None] | None, n: int) -> Screen:
+    """A websocket of this machine, the n-th: every 250 of them come from a network of their own."""
+    source = (f"127.1.{n // 250}.{n % 250 + 1}", 0)
+    loop = asyncio.get_running_loop()
+    _, screen = await loop.create_connection(lambda: Screen(path, hear), "127.0.0.1", port, local_addr=source)
+    return screen
 
 
 def _environment(found: services.Services, folder: Path) -> dict[str, str]:
@@ -127,6 +157,17 @@ async def _answers(port: int, folder: Path) -> None:
             pass
         await asyncio.sleep(0.1)
     raise TimeoutError((folder / "serve.log").read_text(encoding="utf-8")[-2000:])
+
+
+async def listens(port: int) -> None:
+    """Until somebody takes connections there. Raises TimeoutError."""
+    async with asyncio.timeout(STARTS_WITHIN_S):
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
 
 
 async def _people(url: str, city: City, teams: int, sockets: int) -> tuple[list[Phone], list[str], str]:
@@ -177,7 +218,8 @@ async def _copy(link: asyncpg.Connection, table: str, columns: str, rows: Sequen
     await link.copy_records_to_table(table, records=rows, columns=columns.split())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens at just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

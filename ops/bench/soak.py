@@ -9,19 +9,18 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-import msgspec
 import numpy as np
 
-from ops.bench.clients import Line, Screen
+from ops.bench.clients import Line, Screen, events_in
 from ops.bench.intake import a_report
-from ops.bench.running import SOCKETS_PER_SCREEN_ACCOUNT, Phone, Running, running
+from ops.bench.running import Phone, Running, open_screens, running
 
 REPORTS_PER_MINUTE, TEAMS, SOCKETS = 880, 2_000, 500
 FIXES, FIXES_EVERY_S = 2, 10.0
@@ -121,25 +120,14 @@ async def _night(seconds: float, teams: int, sockets: int, *, with_heavy: bool) 
 
 
 async def _screens(on: Running, count: int, seen: Seen) -> list[Screen]:
-    """Opened one after the other: that everybody opens at once is another measurement."""
-    opened: list[Screen] = []
-    for n in range(count):
-        port, token = on.ports[n % len(on.ports)], on.screens[n // SOCKETS_PER_SCREEN_ACCOUNT]
-        async with Line(port, token=token) as line:
-            status, answer = await line.ask("POST", "/api/feed/tickets")
-            if status != 201:
-                raise RuntimeError(answer.decode())
-        path = f"/api/feed?ticket={msgspec.json.decode(answer)['ticket']}"
-        tell = seen.delay_s.append if n % LOOKING == 0 else None
-        source = (f"127.1.{n // 250}.{n % 250 + 1}", 0)
-        loop = asyncio.get_running_loop()
-        _, screen = await loop.create_connection(_screen(path, tell), "127.0.0.1", port, local_addr=source)
-        opened.append(screen)
-    return opened
+    """Every so many-th of them looks."""
+    return await open_screens(on, count, lambda n: (lambda text: _delays(text, seen)) if n % LOOKING == 0 else None)
 
 
-def _screen(path: str, tell: Callable[[float], None] | None) -> Callable[[], Screen]:
-    return lambda: Screen(path, tell)
+def _delays(text: bytes, seen: Seen) -> None:
+    now = datetime.now(UTC)
+    for event in events_in(text):
+        seen.delay_s.append((now - datetime.fromisoformat(event["recorded_at"])).total_seconds())
 
 
 async def _reporters(on: Running, seen: Seen, until: float, seconds: float) -> None:

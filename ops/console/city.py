@@ -1,32 +1,25 @@
-"""The city at a glance: board, events, teams, the rescue circle, regions, facilities, the policy in force."""
+"""The city at a glance: board, events, teams, the rescue circle, regions."""
 
 from datetime import datetime
 from typing import Literal, cast
-from uuid import UUID
 
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromQuery, JSONBody
 from msgspec import Struct
-from sqlalchemy import select
 
-from backend import db, log
+from backend import log
 from backend.access.actor import Actor
-from backend.access.permissions import Object, allowed, demand
+from backend.access.permissions import demand
 from backend.dispatch import board
-from backend.dispatch.board import Board, TeamShown
+from backend.dispatch.board import Board
 from backend.dispatch.circle_watch import Watch
 from backend.errors import Unavailable
-from backend.geo.place import LonLat
 from backend.intake import weather
 from backend.intake.triage import WeatherNow
 from backend.live.visibility import may_see
 from backend.office import Office
-from backend.patrol import duty
-from backend.patrol.duty import DutyState, Presence
-from backend.patrol.teams import get_team
-from backend.policy import Policy
 from ops.console.cases import EventPage
 
 LevelName = Literal["province", "city", "district", "street", "community"]
@@ -70,34 +63,6 @@ class RegionShown(Struct, frozen=True):
     parent: str | None
 
 
-class Facility(Struct, frozen=True, kw_only=True):
-    """Where people can be taken. takes: whom. Places in WGS-84 degrees."""
-
-    id: UUID
-    code: str
-    kind: str
-    name: str
-    address: str | None
-    phone: str | None
-    lon: float
-    lat: float
-    capacity: int | None
-    takes: list[str]
-
-
-class PolicyNow(Struct, frozen=True):
-    """The policy in force and the digest that every decision stores."""
-
-    digest: str
-    policy: Policy
-
-
-class TeamDuty(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the team is to be."""
-
-    state: DutyState
-
-
 class CityNow(Controller):
     """辖区态势."""
 
@@ -123,36 +88,15 @@ class CityNow(Controller):
         office: NamedDependency[Office],
         after: FromQuery[int] = 0,
         limit: FromQuery[int] = 200,
+        until: FromQuery[int | None] = None,
     ) -> EventPage:
-        """按序号翻页；只含您有权查看的事件。 By sequence; only what you may see (as on the feed)."""
+        """按序号翻页，至 until 为止（含）；只含您有权查看的事件。 By sequence, up to `until`; only what you may see (as on the feed)."""
         demand(office.city.policy.roles, by, "event:read")
         async with office.db.connect() as tx:
             page = await log.since(tx, office.city_id, after, limit=max(1, min(limit, 1000)))
+        page = page if until is None else [event for event in page if event.seq <= until]
         roles = office.city.policy.roles
         return EventPage([e for e in page if may_see(roles, by, e)], page[-1].seq if page else None)
-
-    @get("/teams", summary="巡查队 Teams")
-    async def teams(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[TeamShown]:
-        """含在岗状态与最新位置。 With presence and last position."""
-        demand(office.city.policy.roles, by, "team:read")
-        async with office.db.connect() as tx:
-            return msgspec.convert(await board.teams_of(tx, office, by), list[TeamShown])
-
-    @post("/teams/{team_id:uuid}/duty", summary="调整在岗状态 Set a team's duty", status_code=200)
-    async def set_duty(
-        self,
-        team_id: FromPath[UUID],
-        data: JSONBody[TeamDuty],
-        by: NamedDependency[Actor],
-        office: NamedDependency[Office],
-        now: NamedDependency[datetime],
-    ) -> Presence:
-        """由派遣员代队伍操作。 A dispatcher for the team."""
-        async with office.db.connect() as tx:
-            team = await get_team(tx, office, team_id)
-        what = Object(regions=office.city.lineage(team.regions), teams=[team_id])
-        demand(office.city.policy.roles, by, "team:duty", what)
-        return await duty.set_duty(office, team_id, data.state, by=by, now=now)
 
     @get("/circle", summary="救助圈 The rescue circle now")
     async def circle(
@@ -209,27 +153,3 @@ class CityNow(Controller):
         return [
             RegionShown(r.code, r.name, cast(LevelName, r.level.name.lower()), r.parent) for r in office.city.regions
         ]
-
-    @get("/facilities", summary="救助机构 Facilities")
-    async def facilities(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> list[Facility]:
-        """庇护场所只对本辖区有权查看的人员公开。 Shelter places are never public: only for their own region's staff."""
-        f = db.facilities
-        columns = [f.c[name] for name in Facility.__struct_fields__]
-        query = select(*columns, f.c.hidden).where(f.c.city_id == office.city_id).order_by(f.c.code)
-        async with office.db.connect() as tx:
-            rows = (await tx.execute(query)).all()
-        shown = [row._asdict() for row in rows if not row.hidden or _may_know(office, by, LonLat(row.lon, row.lat))]
-        return [Facility(**{name: row[name] for name in Facility.__struct_fields__}) for row in shown]
-
-    @get("/policy", summary="现行规则 The policy in force")
-    async def policy(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> PolicyNow:
-        """含摘要；每次派遣决策都记录该摘要。 With the digest that every decision stores."""
-        demand(office.city.policy.roles, by, "policy:read")
-        policy = office.city.policy
-        return PolicyNow(policy.digest, policy)
-
-
-def _may_know(office: Office, by: Actor, place: LonLat) -> bool:
-    """Whether the actor may learn of a hidden place here."""
-    what = Object(regions=office.city.regions_of(place))
-    return allowed(office.city.policy.roles, by, "facility:read", what)

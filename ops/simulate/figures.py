@@ -1,45 +1,16 @@
-"""The figures of a day, from the event log alone: anybody with the log can compute them again."""
+"""The figures of a simulated day, for comparing two ways of sending; read from the log as every figure is (backend.dispatch.stories)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import numpy as np
 from msgspec import Struct
 
+from backend.dispatch.stories import Story, stories
 from backend.log import Event
 
 WITHIN_S: Final = 30 * 60.0
-TAKING: Final = frozenset({"case.dispatched", "case.assigned"})
-NEVER_DUE: Final = frozenset({"joined", "refused", "voided"})
-
-
-class Story(Struct, kw_only=True):
-    """What happened to one case, and when first. opened_by: the sighting that opened it."""
-
-    case_id: UUID
-    opened_at: datetime
-    opened_by: str | None
-    accepted_at: datetime | None = None
-    taken_at: datetime | None = None
-    arrived_at: datetime | None = None
-    handled_at: datetime | None = None
-    closed_at: datetime | None = None
-    offers: int = 0
-    rework: int = 0
-    outcome: str | None = None
-    stage: str = "discovered"
-
-    def waited_s(self, until: datetime | None) -> float | None:
-        """Seconds from acceptance to a later moment."""
-        return (until - self.accepted_at).total_seconds() if until and self.accepted_at else None
-
-    @property
-    def is_due(self) -> bool:
-        """Whether somebody had to come: accepted, and not ended before anybody could."""
-        return self.accepted_at is not None and not (self.arrived_at is None and self.stage in NEVER_DUE)
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -67,40 +38,6 @@ class Figures(Struct, frozen=True, kw_only=True):
     open_at_the_end: int
     rework: int
     outcomes: dict[str, int]
-
-
-def stories(events: Iterable[Event]) -> dict[UUID, Story]:
-    """The story of every case, from the log in order."""
-    found: dict[UUID, Story] = {}
-    for event in events:
-        if event.case_id is None:
-            continue
-        if event.kind == "case.opened":
-            opened_by = event.data.get("sighting_id")
-            found[event.case_id] = Story(case_id=event.case_id, opened_at=event.occurred_at, opened_by=opened_by)
-        if event.case_id in found:
-            _tell(found[event.case_id], event)
-    return found
-
-
-def _tell(story: Story, event: Event) -> None:
-    at = event.occurred_at
-    if event.kind == "case.accepted":
-        story.accepted_at = story.accepted_at or at
-    elif event.kind in TAKING:
-        story.taken_at = story.taken_at or at
-    elif event.kind == "case.arrived":
-        story.arrived_at = story.arrived_at or at
-    elif event.kind == "case.handled":
-        story.handled_at, story.outcome = story.handled_at or at, event.data.get("outcome")
-    elif event.kind == "offer.made":
-        story.offers += 1
-    elif event.kind == "case.sent_back":
-        story.rework += 1
-    for row in event.data.get("rows", {}).get("cases", ()):
-        if row["id"] == str(event.case_id):
-            story.stage = row.get("stage", story.stage)
-            story.closed_at = at if row.get("closed_at") else story.closed_at
 
 
 def figures(events: Sequence[Event]) -> Figures:

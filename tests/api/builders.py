@@ -263,6 +263,20 @@ def a_handling(now: str, **other: Any) -> dict[str, Any]:
     return {"handling": {**handling, **other}}
 
 
+def a_team(code: str, region: str = ZHONGSHAN) -> dict[str, Any]:
+    """A team as a shift leader writes it."""
+    lon, lat = IN_ZHONGSHAN
+    crew = {"organisation": "social_work", "mode": "car", "size": 2, "skills": ["first_aid"], "women": True}
+    return {"code": code, "name": f"{code}队", **crew, "regions": [region], "base_lon": lon, "base_lat": lat}
+
+
+def a_facility(code: str, *, hidden: bool = False) -> dict[str, Any]:
+    """A place where people can be taken, as an administrator writes it."""
+    lon, lat = IN_ZHONGSHAN
+    place = {"lon": lon + 0.003, "lat": lat, "address": "昆明街 5 号", "phone": "0411-12345"}
+    return {"code": code, "kind": "shelter", "name": "中山庇护点", **place, "capacity": 12, "hidden": hidden}
+
+
 def a_photo(size: tuple[int, int] = (64, 48), *, format_: str = "JPEG", gps: bool = False) -> bytes:
     """A small picture, with the place it was taken at in its EXIF when asked for."""
     out = io.BytesIO()

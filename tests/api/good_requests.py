@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pyotp
 
+from backend.ids import new_id
 from tests.api.builders import (
     CITY,
     IN_XIGANG,
@@ -14,9 +15,11 @@ from tests.api.builders import (
     XIGANG,
     Api,
     Person,
+    a_facility,
     a_handling,
     a_photo,
     a_report,
+    a_team,
 )
 from tests.api.two_of_everything import WHY
 
@@ -60,12 +63,14 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     case_id = await _report(api, staff)
     await _handle(api, staff, case_id)
     await _read(staff, case_id)
+    await _check(api, staff, case_id)
     await staff.desk.did(f"/api/cases/{case_id}/send-back", WHY)
     await _ask_for_permission(api, staff, case_id)
     await _handle(api, staff, case_id)
     await staff.desk.did(f"/api/cases/{case_id}/verify", {"note": "已电话回访"})
     await _decide(api, staff)
     await _look_at_the_city(api, staff)
+    await _write_the_city(staff)
     await _accounts(staff)
     await _keys(staff)
     await _sessions(api, staff)
@@ -116,6 +121,36 @@ async def _read(staff: Staff, case_id: str) -> None:
     assert (await staff.admin.saw("/api/looks"))["looks"]
 
 
+async def _check(api: Api, staff: Staff, case_id: str) -> None:
+    """What the verification desk and the hotline do besides."""
+    desk = staff.desk
+    assert (await desk.saw(f"/api/cases/{case_id}/evidence"))["items"]
+    waiting = await desk.saw("/api/call-backs")
+    path = f"/api/call-backs/{waiting[0]['sighting_id']}"
+    await desk.did(path, {"reached": False})
+    await desk.did(path, {"reached": True, "satisfied": 5, "note": "表示感谢"})
+    call = {"id": str(new_id()), "started_at": api.clock.now().isoformat(), "draft": {"words": "老人"}}
+    await desk.did("/api/calls/parked", call)
+    assert await staff.second.saw("/api/calls/parked")
+    assert (await staff.second.saw(f"/api/calls/parked/{call['id']}"))["draft"] == call["draft"]
+    assert (await desk.send("DELETE", f"/api/calls/parked/{call['id']}")).status_code == 204
+
+
+async def _write_the_city(staff: Staff) -> None:
+    """Teams, shifts and facilities by hand, and the log of it."""
+    desk, admin = staff.desk, staff.admin
+    team = await desk.did("/api/teams", a_team("H01"))
+    await desk.did(f"/api/teams/{team['id']}", {"skills": ["minors"], "mode": "foot"})
+    assert await desk.saw("/api/teams/all")
+    times = {"starts_at": "2030-01-01T08:00:00+08:00", "ends_at": "2030-01-01T20:00:00+08:00"}
+    shift = await desk.did("/api/shifts", {"team_id": team["id"], **times})
+    await desk.saw("/api/shifts")
+    await desk.did(f"/api/shifts/{shift['id']}/cancel")
+    made = await admin.did("/api/facilities", a_facility("H02"))
+    await admin.did(f"/api/facilities/{made['id']}", {"hidden": True})
+    assert (await desk.saw("/api/log/search", kind="team.", limit=5))["events"]
+
+
 async def _ask_for_permission(api: Api, staff: Staff, case_id: str) -> None:
     """Suspended with leave and taken up again; voiding is refused."""
     for action, answer in (("suspend", "grant"), ("void", "refuse")):
@@ -151,11 +186,27 @@ async def _decide(api: Api, staff: Staff) -> None:
 async def _look_at_the_city(api: Api, staff: Staff) -> None:
     for path in ("board", "events", "teams", "circle", "weather", "policy", "facilities", "regions", "approvals"):
         await staff.desk.saw(f"/api/{path}")
+    await _look_at_the_map(staff)
     await staff.desk.did("/api/weather", {"state": "clear", "feels_c": 3.5, "warned": True})
     await staff.desk.did(f"/api/teams/{staff.teams[3]}/duty", {"state": "resting"})
     await staff.desk.did("/api/feed/tickets")
     for path in ("/health", "/metrics"):
         assert (await api.public.get(path)).status_code == 200
+
+
+async def _look_at_the_map(staff: Staff) -> None:
+    """Tiles, names of places, what was before, and where teams drive."""
+    desk, (lon, lat) = staff.desk, IN_ZHONGSHAN
+    assert await desk.saw("/api/dangers")
+    about = await desk.saw("/api/map")
+    assert (await desk.get(about["tiles"].format(z=12, x=3433, y=1566))).status_code == 200
+    assert await desk.saw("/api/places/search", q="人民路", lon=lon, lat=lat)
+    await desk.saw("/api/places/at", lon=lon, lat=lat)
+    for path in ("map/sightings", "map/tracks", "circle/moves"):
+        await desk.saw(f"/api/{path}")
+    case = (await desk.saw("/api/cases", limit=1))["cases"][0]
+    await desk.saw(f"/api/cases/{case['id']}/routes/{staff.teams[1]}")
+    await desk.saw(f"/api/teams/{staff.teams[1]}/track")
 
 
 async def _accounts(staff: Staff) -> None:

@@ -11,6 +11,7 @@ import uvicorn
 from backend.app import create_app
 from backend.city import City
 from backend.settings import Settings
+from ops.socket_protocol import SocketProtocol
 from tests.api.builders import Api
 
 
@@ -33,7 +34,7 @@ async def serving(settings: Settings, city: City) -> AsyncIterator[Api]:
             app,
             loop="none",
             http="httptools",
-            ws="websockets-sansio",
+            ws=SocketProtocol,
             lifespan="on",
             log_config=None,
             access_log=False,

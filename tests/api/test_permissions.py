@@ -16,14 +16,18 @@ from backend.access import sessions
 from backend.dispatch import approvals, desk, offers, verification
 from backend.dispatch import field as on_the_spot
 from backend.errors import Conflict
+from backend.ids import new_id
+from backend.patrol import shifts
 from backend.policy import Policy
 from tests.api.builders import (
     IN_ZHONGSHAN,
     ZHONGSHAN,
     Api,
     Person,
+    a_facility,
     a_handling,
     a_report,
+    a_team,
     problem_of,
 )
 from tests.api.conftest import anything
@@ -63,6 +67,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/sessions"): Rule(body=lambda _: {"login": "x"}),
     ("GET", "/api/sessions/me"): OPEN,
     ("GET", "/api/regions"): OPEN,
+    ("GET", "/api/dangers"): OPEN,
     ("GET", "/api/facilities"): OPEN,
     ("GET", "/health"): OPEN,
     ("GET", "/metrics"): OPEN,
@@ -92,6 +97,13 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/cases/{case_id}/decisions"): _reads("case:read", "decision:read"),
     ("GET", "/api/cases/{case_id}/contacts"): _reads("case:read", "contact:read"),
     ("GET", "/api/cases/{case_id}/photos/{photo_id}"): _reads("case:read", "sighting:read"),
+    ("GET", "/api/cases/{case_id}/evidence"): _reads("case:read", "person:read"),
+    ("GET", "/api/call-backs"): Rule(("contact:read",)),
+    ("POST", "/api/call-backs/{sighting_id}"): _case("contact:read", body={"reached": False}),
+    ("GET", "/api/calls/parked"): Rule(("contact:read", "sighting:create")),
+    ("POST", "/api/calls/parked"): Rule(("contact:read", "sighting:create"), body=lambda _: _a_call()),
+    ("GET", "/api/calls/parked/{call_id}"): Rule(("contact:read", "sighting:create"), "parked"),
+    ("DELETE", "/api/calls/parked/{call_id}"): Rule(("contact:read", "sighting:create"), "parked"),
     ("POST", "/api/cases/{case_id}/accept"): _case("case:accept", body={}),
     ("POST", "/api/cases/{case_id}/refuse"): _case("case:refuse", body={"reason": "prank"}),
     ("POST", "/api/cases/{case_id}/assign"): _case("case:assign", body=lambda t: {**WHY, "team_id": t.body["team"]}),
@@ -116,7 +128,26 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/events"): Rule(("event:read",)),
     ("GET", "/api/teams"): Rule(("team:read",)),
     ("POST", "/api/teams/{team_id}/duty"): Rule(("team:duty",), "team", lambda _: {"state": "on_duty"}),
+    ("GET", "/api/teams/all"): Rule(("team:write",)),
+    ("POST", "/api/teams"): Rule(("team:write",), body=lambda _: _new_team()),
+    ("POST", "/api/teams/{team_id}"): Rule(("team:write",), "team", lambda _: {}),
+    ("GET", "/api/shifts"): Rule(("team:read",)),
+    ("POST", "/api/shifts"): Rule(("team:write",), "team", lambda t: {**_SHIFT, "team_id": t.ids["team_id"]}),
+    ("POST", "/api/shifts/{shift_id}/cancel"): Rule(("team:write",), "shift", lambda _: {}),
+    ("POST", "/api/facilities"): Rule(("facility:write",), body=lambda _: _new_facility()),
+    ("POST", "/api/facilities/{facility_id}"): Rule(("facility:write",), "facility", lambda _: {}),
+    ("GET", "/api/log/search"): Rule(("event:read",)),
     ("GET", "/api/circle"): Rule(("circle:read",)),
+    ("GET", "/api/circle/moves"): Rule(("circle:read", "team:read")),
+    # the map and what lies on it
+    ("GET", "/api/map"): OPEN,
+    ("GET", "/api/map/tiles/{z}/{x}/{y}"): Rule(about="tile"),
+    ("GET", "/api/map/sightings"): Rule(("case:read", "sighting:read")),
+    ("GET", "/api/map/tracks"): Rule(("team:read",)),
+    ("GET", "/api/teams/{team_id}/track"): Rule(("team:read",), "team", reads=True),
+    ("GET", "/api/cases/{case_id}/routes/{team_id}"): _reads("case:read", "decision:read", "team:read"),
+    ("GET", "/api/places/search"): OPEN,
+    ("GET", "/api/places/at"): OPEN,
     ("GET", "/api/policy"): Rule(("policy:read",)),
     ("GET", "/api/weather"): Rule(("circle:read",)),
     ("POST", "/api/weather"): Rule(("weather:write",), "city", lambda _: {"state": "clear"}),
@@ -155,6 +186,22 @@ _logins = iter(range(10_000))
 def _new_account() -> dict[str, Any]:
     login = f"new-{next(_logins)}"
     return {"login": login, "name": "新", "password": "correct horse", "roles": ["checker"], "regions": [ZHONGSHAN]}
+
+
+_SHIFT = {"starts_at": "2031-01-01T08:00:00+08:00", "ends_at": "2031-01-01T20:00:00+08:00"}
+"""Written by the first who may; the others read that it overlaps, which is no want of permission."""
+
+
+def _new_team() -> dict[str, Any]:
+    return a_team(f"new-{next(_logins)}")
+
+
+def _new_facility() -> dict[str, Any]:
+    return a_facility(f"new-{next(_logins)}")
+
+
+def _a_call() -> dict[str, Any]:
+    return {"id": str(new_id()), "started_at": START.isoformat(), "draft": {}}
 
 
 def expected(policy: Policy, rule: Rule, who: Person, thing: Thing | None) -> int:
@@ -213,6 +260,8 @@ async def test_a_route_answers_those_it_is_for_and_nobody_else(
 ) -> None:
     for module in (approvals, desk, offers, verification, on_the_spot):
         monkeypatch.setattr(module, "record", _stopping)
+    if path == "/api/shifts/{shift_id}/cancel":
+        monkeypatch.setattr(shifts, "keep_answer", _stopping)
     rule = ROUTES[method, path]
     things: Iterable[Thing | None] = world.things.get(rule.about, [None])
     for name, who in world.people.items():
@@ -238,7 +287,7 @@ def _asked_about(rule: Rule, thing: Thing | None) -> Thing | None:
     """Offers are asked about as the team's they are held out to."""
     if rule.about == "offer" and thing is not None:
         return Thing(thing.name, thing.ids, thing.regions, thing.asked)
-    return None if rule.about in ("my_team", "receipt") else thing
+    return None if rule.about in ("my_team", "receipt", "parked") else thing
 
 
 async def _login_of(world: World, who: Person) -> str:
@@ -247,8 +296,8 @@ async def _login_of(world: World, who: Person) -> str:
 
 
 def _is_allowed(answer: Any, rule: Rule) -> bool:
-    """It went through, or something else than permission stopped it: the stage, the body, a receipt nobody has."""
-    if rule.about == "receipt":
+    """It went through, or something else than permission stopped it: the stage, the body, a receipt or call nobody has."""
+    if rule.about in ("receipt", "parked"):
         return answer.status_code not in (401, 403, 500)
     return answer.status_code not in (401, 403, 404, 500, 503)
 

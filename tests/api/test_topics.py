@@ -47,6 +47,7 @@ TOPICS = {
             *("case.opened", "case.accepted", "case.refused", "case.assigned", "case.withdrawn", "case.dispatched"),
             *("case.set_out", "case.arrived", "case.handled", "case.verified", "case.sent_back", "case.extended"),
             *("case.suspended", "case.resumed", "case.returned", "case.voided", "case.joined", "case.unjoined"),
+            "case.called_back",
             *("case.grew", "case.shrank", "case.sighting_joined", "approval.asked", "approval.refused"),
             *("clock.yellow", "clock.missed", "clock.escalated", "search.widened", "search.alarm", "revisit.done"),
         ),
@@ -54,9 +55,11 @@ TOPICS = {
     ),
     **dict.fromkeys(("offer.made", "offer.*"), "offer:read"),
     **dict.fromkeys(("sighting.photo_added", "sighting.photo_read", "sighting.contact_read"), "sighting:read"),
-    **dict.fromkeys(("look.file_read", "look.searched"), "look:read"),
+    **dict.fromkeys(("look.file_read", "look.searched", "look.call_read"), "look:read"),
+    **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
+    **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
     "retention.ran": "policy:read",
-    "team.*": "team:read",
+    **dict.fromkeys(("team.*", "team.changed", "team.shift_set", "team.shift_cancelled"), "team:read"),
     **dict.fromkeys(("circle.gap_opened", "circle.gap_closed", "weather.set"), "circle:read"),
     **dict.fromkeys(
         (
@@ -68,6 +71,7 @@ TOPICS = {
     **dict.fromkeys(("key.created", "key.changed", "key.revoked", "key.rotated"), "key:write"),
 }
 PARTS = {"cases": "case:read", "offers": "offer:read", "clocks": "case:read", "teams": "team:read"}
+PARTS |= {"approvals": "case:read"}
 
 
 @dataclass(frozen=True)
@@ -202,14 +206,15 @@ async def test_a_position_reaches_those_who_may_follow_the_team(world: World) ->
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(10 if wanted else 0.5):
                     while seen < wanted or not wanted:
-                        seen |= {fix["team_id"] for fix in (await socket.until("positions"))["teams"]}
+                        seen |= {row[0] for row in (await socket.until("positions"))["teams"]}
             assert seen == wanted, name
 
 
 async def test_each_part_of_the_picture_shows_what_the_table_lets_one_see(world: World) -> None:
     boss = await world.api.person("dispatcher")
     for place in (IN_ZHONGSHAN, IN_XIGANG):
-        await world.api.public.did("/api/reports", a_report(place))
+        filed = await world.api.public.did("/api/reports", a_report(place))
+        await boss.did(f"/api/cases/{filed['case_id']}/ask", {"action": "void", "reason": "测试"})
     await world.api.work()
     whole = await _picture(boss)
     assert set(whole) == set(PARTS)

@@ -12,6 +12,7 @@ from tests.api.builders import (
     ZHONGSHAN,
     Api,
     Person,
+    a_facility,
     a_photo,
     a_report,
 )
@@ -57,6 +58,9 @@ async def build_world(api: Api) -> World:
     reporters = ("public", "partner", "grid_worker", "station_staff", "driver")
     cases += [await _reported_by(api, people[name], into=cases[1]) for name in reporters]
     asked = await _asked(api, cases, teams)
+    for thing in (*cases, *asked):
+        # A team of the same district, which whoever sees the case sees as well.
+        thing.ids["team_id"] = str(teams[0] if thing.regions[0] == ZHONGSHAN else teams[2])
     things = {
         "case": [*cases, *asked],
         "offer": [thing for thing in asked if "offer_id" in thing.ids],
@@ -67,8 +71,11 @@ async def build_world(api: Api) -> World:
         ],
         **await _accounts(api, people),
         "city": [Thing("the city", {}, (CITY,))],
+        "tile": [Thing("a tile", {"z": "12", "x": "3433", "y": "1566"})],
         "receipt": [Thing("a receipt", {"receipt": "2222-2222-2222"})],
         "key": [Thing("a key", {"key_id": (await _a_key(api))})],
+        "parked": [Thing("a call nobody parked", {"call_id": str(UUID(int=9))})],
+        **await _of_the_city(api, teams),
     }
     return World(api, people, things)
 
@@ -86,7 +93,7 @@ async def _filed(api: Api, who: Person, name: str, place: tuple[float, float], c
     files = {"photo": ("a.jpg", a_photo(), "image/jpeg")}
     photo = (await api.http.post(f"/api/reports/{receipt['receipt']}/photos", files=files)).json()
     region = next(code for code, near in NEAR_BY.items() if abs(near[0] - place[0]) < 0.02)
-    ids = {"case_id": receipt["case_id"], "photo_id": photo["id"]}
+    ids = {"case_id": receipt["case_id"], "photo_id": photo["id"], "sighting_id": receipt["sighting_id"]}
     return Thing(name, ids, (region, CITY), owner=who.me.id, body={"sighting": receipt["sighting_id"]})
 
 
@@ -137,6 +144,7 @@ async def _held_out(boss: Person, offer: dict[str, Any], cases: list[Thing]) -> 
     region = file["case"]["regions"][0]
     ids = {"offer_id": offer["id"], "case_id": offer["case_id"], "photo_id": file["photos"][0]["id"]}
     beside = next(case for case in cases if case.regions[0] == region)
+    ids["sighting_id"] = file["sightings"][0]["id"]
     body = {"into": beside.ids["case_id"], "team": str(UUID(int=7)), "sighting": file["sightings"][0]["id"]}
     return Thing("held out", ids, tuple(file["case"]["regions"]), asked=(UUID(offer["team_id"]),), body=body)
 
@@ -158,6 +166,19 @@ async def _accounts(api: Api, people: dict[str, Person]) -> dict[str, list[Thing
     for region, person in others.items():
         session = {"session_id": str(person.me.session_id)}
         found["session"].append(Thing(region, session, (region,), owner=person.me.id))
+    return found
+
+
+async def _of_the_city(api: Api, teams: list[UUID]) -> dict[str, list[Thing]]:
+    """Shifts of a team of each district, and a facility."""
+    admin = await api.person("admin")
+    found: dict[str, list[Thing]] = {"shift": [], "facility": []}
+    for team, region in ((teams[0], ZHONGSHAN), (teams[2], XIGANG)):
+        times = {"starts_at": "2030-01-01T08:00:00+08:00", "ends_at": "2030-01-01T20:00:00+08:00"}
+        shift = await admin.did("/api/shifts", {"team_id": str(team), **times})
+        found["shift"].append(Thing(region, {"shift_id": shift["id"]}, (region, CITY), (team,)))
+    made = await admin.did("/api/facilities", a_facility("T01"))
+    found["facility"].append(Thing("a facility", {"facility_id": made["id"]}, (ZHONGSHAN, CITY)))
     return found
 
 

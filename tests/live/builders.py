@@ -14,6 +14,7 @@ from backend.access import tickets
 from backend.access.accounts import Account
 from backend.access.actor import Actor
 from backend.live.feed import Feed, Line
+from backend.live.frames import text_frame
 from backend.live.hub import Hub
 from backend.office import Office
 from tests.access.builders import NOW, add_session
@@ -22,9 +23,11 @@ HOUR = timedelta(hours=1)
 
 
 class FakeSocket:
-    """The client's end. `stalled` set: takes nothing any more, as a phone in a tunnel does."""
+    """The client's end. `moving` cleared: takes nothing any more, as a phone in a tunnel does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_frames: bool = True) -> None:
+        """takes_frames: its server writes finished frames, as ours does; else only texts, as any does."""
+        self.takes_frames = takes_frames
         self.messages: list[dict[str, Any]] = []
         self.texts: list[str] = []
         self.said: asyncio.Queue[str | bytes | None] = asyncio.Queue()
@@ -36,10 +39,21 @@ class FakeSocket:
     @property
     def line(self) -> Line:
         """What the feed is given."""
-        return Line(send=self._send, receive=self.said.get, close=self._close)
+        at_once = self._write_at_once if self.takes_frames else None
+        return Line(send=self._send, receive=self.said.get, close=self._close, write_at_once=at_once)
 
     async def _send(self, text: str) -> None:
         await self.moving.wait()
+        self._got(text)
+
+    def _write_at_once(self, frame: bytes) -> bool:
+        if self.moving.is_set():
+            text = frame[frame.index(b"{") :].decode()
+            assert text_frame(text) == frame
+            self._got(text)
+        return self.moving.is_set()
+
+    def _got(self, text: str) -> None:
         self.texts.append(text)
         self.messages.append(msgspec.json.decode(text))
         self._news.set()
@@ -94,13 +108,13 @@ async def counted(tx: AsyncConnection, actor: Actor) -> dict[str, Any]:
 
 @asynccontextmanager
 async def following(
-    feed: Feed, office: Office, account: Account | Actor, *, since: int | None = None
+    feed: Feed, office: Office, account: Account | Actor, *, since: int | None = None, takes_frames: bool = True
 ) -> AsyncIterator[FakeSocket]:
     """A socket of this account with a session and ticket of its own, served until the block ends."""
     if isinstance(account, Account):
         account = await add_session(office, account, expires_at=NOW + 12 * HOUR)
     ticket = await tickets.issue(office, by=account, now=NOW)
-    socket = FakeSocket()
+    socket = FakeSocket(takes_frames=takes_frames)
     serving = asyncio.create_task(feed.serve(socket.line, ticket.ticket, now=NOW, since=since))
     try:
         yield socket

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend.clock import ManualClock
 from backend.ids import new_id
 from backend.live import inbox
-from backend.live.feed import Ack, Feed
+from backend.live.feed import Ack, Feed, Look
 from backend.live.hub import Hub
 from backend.live.inbox import Closing
 from backend.live.nudge import Nudge
@@ -26,10 +26,11 @@ EXAMPLES = [msgspec.json.decode(block) for block in re.findall(r"```json\n(.*?)`
 async def test_the_examples_have_the_shape_of_what_is_sent(db: AsyncEngine, clock: ManualClock) -> None:
     sent = {message["type"]: message for message in await _a_conversation(db, clock)}
     examples = {example["type"]: example for example in EXAMPLES}
-    assert set(examples) == {*sent, "ack"}
+    assert set(examples) == {*sent, "ack", "view"}
     for kind, message in sent.items():
         assert _shape(examples[kind]) == _shape(message), kind
     assert msgspec.convert(examples["ack"], Ack).seq == 4713
+    assert msgspec.convert(examples["view"], Look).bounds == (121.6, 38.88, 121.7, 38.94)
 
 
 def test_every_close_code_is_documented_and_no_other() -> None:

@@ -17,6 +17,7 @@ from backend.access.actor import Actor
 from backend.clock import ManualClock
 from backend.live.feed import Feed
 from backend.live.hub import Hub
+from backend.live.inbox import TOGETHER_CHARS
 from backend.live.nudge import Nudge
 from backend.office import Office
 from tests.access.builders import (
@@ -146,6 +147,37 @@ async def test_under_many_writers_the_picture_and_the_events_are_the_log(office:
             assert known + socket.seqs() == everything
 
 
+async def test_what_is_ready_together_goes_out_together_and_what_is_alone_as_itself(office: Office, feed: Feed) -> None:
+    async with following(feed, office, await add_account(office)) as socket:
+        await socket.got("events")
+        await add_event(office)
+        await socket.got("event")
+        socket.moving.clear()
+        for _ in range(20):
+            await add_event(office)
+        await caught_up(feed._hub, 22)
+        socket.moving.set()
+        await socket.got_events(21)
+    assert socket.seqs() == list(range(2, 23))
+    singles, together = socket.of("event"), socket.of("events")[1:]
+    assert len(singles) <= 2, "the first, and the one that was on its way when the line stood still"
+    assert [message["seq"] for message in together] == [message["events"][-1]["seq"] for message in together]
+
+
+async def test_what_goes_out_together_is_of_bounded_size(office: Office, feed: Feed) -> None:
+    async with following(feed, office, await add_account(office)) as socket:
+        await socket.got("events")
+        socket.moving.clear()
+        for _ in range(20):
+            await add_event(office, note="很" * 8_000)
+        await caught_up(feed._hub, 21)
+        socket.moving.set()
+        await socket.got_events(20)
+    assert socket.seqs() == list(range(2, 22))
+    assert max(map(len, socket.texts)) <= TOGETHER_CHARS + 1_000
+    assert max(len(message["events"]) for message in socket.of("events")) > 1
+
+
 async def test_a_slow_reader_is_let_go_and_catches_up(office: Office, feed: Feed, hub: Hub) -> None:
     account = await add_account(office)
     async with following(feed, office, account) as slow, following(feed, office, account) as quick:
@@ -258,11 +290,21 @@ async def test_a_role_without_the_feed_is_turned_away(office: Office, feed: Feed
 
 
 @pytest.mark.parametrize(
-    "said", ['{"type":"subscribe"}', "x", b"\xff", '{"type":"ack"}', '{"type":"ack","seq":1,"more":2}', "x" * 2000]
+    "said",
+    [
+        *('{"type":"subscribe"}', "x", b"\xff", '{"type":"ack"}', '{"type":"ack","seq":1,"more":2}', "x" * 2000),
+        *('{"type":"view"}', '{"type":"view","bounds":[121,38,122]}', '{"type":"view","bounds":[121,38,122,39,0]}'),
+        *('{"type":"view","bounds":[122,38,121,39]}', '{"type":"view","bounds":[121,39,122,38]}'),
+        *('{"type":"view","bounds":[121,38,181,39]}', '{"type":"view","bounds":["121",38,122,39]}'),
+        '{"type":"view","bounds":[121,38,122,39],"zoom":9}',
+    ],
 )
-async def test_what_is_not_an_acknowledgement_closes(office: Office, feed: Feed, said: str | bytes) -> None:
+async def test_what_is_neither_an_acknowledgement_nor_a_view_closes(
+    office: Office, feed: Feed, said: str | bytes
+) -> None:
     async with following(feed, office, await add_account(office)) as socket:
         socket.said.put_nowait('{"type":"ack","seq":1}')
+        socket.said.put_nowait('{"type":"view","bounds":[121.5,38.8,121.7,39.0]}')
         await socket.got("events")
         assert socket.closed is None
         socket.said.put_nowait(said)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -206,14 +207,14 @@ async def test_positions_reach_the_screens_of_another_process_once_a_second_and_
             for step in range(10):
                 here.tell([_fix(first, lon=121.6 + step / 100, seconds=step), _fix(second)])
             here.tell([_fix(first, lon=100.0, seconds=-5), _fix(far, regions=(XIGANG, CITY))])
-            await sees_all.until(lambda s: len({t["team_id"] for m in s.of("positions") for t in m["teams"]}) == 3)
+            await sees_all.until(lambda s: len({team[0] for m in s.of("positions") for team in m["teams"]}) == 3)
             await sees_west.got("positions")
             await asyncio.sleep(0.6)
-    last = {team["team_id"]: team for message in sees_all.of("positions") for team in message["teams"]}
-    assert last[str(first)]["lon"] == pytest.approx(121.69)
-    assert "regions" not in last[str(first)]
+    last = {team[0]: team for message in sees_all.of("positions") for team in message["teams"]}
+    at_ms = round((NOW + timedelta(seconds=9)).timestamp() * 1000)
+    assert last[str(first)] == [str(first), at_ms, 121.69, 38.91, None]
     assert len(sees_all.of("positions")) <= 2
-    assert [team["team_id"] for team in sees_west.of("positions")[0]["teams"]] == [str(far)]
+    assert [team[0] for team in sees_west.of("positions")[0]["teams"]] == [str(far)]
 
 
 async def test_a_slow_screen_gets_the_newest_position_of_each_team_and_no_old_ones(
@@ -235,8 +236,8 @@ async def test_a_slow_screen_gets_the_newest_position_of_each_team_and_no_old_on
     assert len(socket.of("positions")) <= 3
 
 
-def _lons(messages: list[dict[str, list[dict[str, float]]]]) -> list[float]:
-    return [team["lon"] for message in messages for team in message["teams"]]
+def _lons(messages: list[dict[str, Any]]) -> list[float]:
+    return [lon for message in messages for _, _, lon, *_ in message["teams"]]
 
 
 def _fix(

@@ -15,7 +15,7 @@ from backend.policy import (
     Danger,
     Policy,
     PolicyError,
-    Problem,
+    PolicyFault,
     Role,
     Span,
     default_policy,
@@ -328,7 +328,7 @@ _VALUES = [
 
 @given(st.sampled_from(_KEYS), st.sampled_from(_VALUES))
 def test_whatever_stands_at_a_key_is_a_policy_or_a_fault_with_a_line(key: str, value: str) -> None:
-    problems: list[Problem] = []
+    problems: list[PolicyFault] = []
     try:
         assert parse_policy(f"# first line\n{key} = {value}\n").digest
     except PolicyError as refused:

@@ -5,17 +5,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-Outcome = Literal[
-    "informed_and_guided",
-    "escorted_to_station",
-    "to_hospital",
-    "to_police",
-    "to_family",
-    "stays_supplies_given",
-    "not_found",
-    "duplicate",
-    "other_department",
-]
+from backend.policy import permissions
+
+Outcome = permissions.Outcome
 Vulnerable = Literal["disabled", "old", "hardly_mobile", "mental_illness", "dementia", "pregnant"]
 Suspicion = Literal["abuse", "abandonment", "trafficking", "domestic_violence", "other_crime"]
 Incident = Literal["death", "missing", "accident"]

@@ -1,0 +1,1 @@
+"""Into the right hands: the places where people can be taken."""

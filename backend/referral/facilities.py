@@ -1,0 +1,182 @@
+"""Facilities 救助机构 written by hand. A hidden place is told only to those who may know of its region, and never by where it is.
+
+What everybody may know travels in the event as a row. Of a hidden place the event carries its id alone: who may know asks
+`GET /api/facilities`. The log is kept for ever, and a shelter's address has no business in it (DOMAIN §4.4).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy import and_, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db, log
+from backend.access.actor import Actor
+from backend.access.once import Once, first_answer, keep_answer
+from backend.access.permissions import Object, allowed, demand
+from backend.errors import Conflict, Invalid, NotFound
+from backend.geo.place import Crs, LonLat, locate
+from backend.ids import new_id
+from backend.office import Office
+
+FacilityKind = Literal["station", "rescue_point", "hospital", "shelter", "warm_point", "cool_point", "police", "other"]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
+Code = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[\w-]+$")]
+Line = Annotated[str, Meta(max_length=200)]
+Capacity = Annotated[int, Meta(ge=0, le=100_000)]
+Takes = Annotated[list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=20)]
+
+
+class Facility(Struct, frozen=True, kw_only=True):
+    """Where people can be taken. takes: whom. Places in WGS-84 degrees. hidden: told to its own region's staff only."""
+
+    id: UUID
+    code: str
+    kind: str
+    name: str
+    address: str | None
+    phone: str | None
+    lon: float
+    lat: float
+    capacity: int | None
+    takes: list[str]
+    hidden: bool = False
+
+
+class NewFacility(Struct, frozen=True, kw_only=True):
+    """What a facility is made from."""
+
+    code: Code
+    kind: FacilityKind
+    name: Name
+    lon: float
+    lat: float
+    address: Line | None = None
+    phone: Line | None = None
+    capacity: Capacity | None = None
+    takes: Takes = []
+    hidden: bool = False
+
+
+class FacilityChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is to be different; what is left out stays."""
+
+    kind: FacilityKind | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
+    lon: float | UnsetType = UNSET
+    lat: float | UnsetType = UNSET
+    address: Line | UnsetType | None = UNSET
+    phone: Line | UnsetType | None = UNSET
+    capacity: Capacity | UnsetType | None = UNSET
+    takes: Takes | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
+
+
+_COLUMNS = [db.facilities.c[name] for name in Facility.__struct_fields__]
+
+
+async def list_facilities(tx: AsyncConnection, office: Office, by: Actor) -> list[Facility]:
+    """Those that the actor may know of, by code."""
+    f = db.facilities.c
+    rows = await tx.execute(select(*_COLUMNS).where(f.city_id == office.city_id).order_by(f.code))
+    found = [Facility(**row._mapping) for row in rows]
+    return [one for one in found if not one.hidden or _may(office, by, "facility:read", one)]
+
+
+async def add_facility(office: Office, wanted: NewFacility, *, by: Actor, now: datetime, command: Once) -> Facility:
+    """Raises Invalid (field), Conflict `code_taken`, NotAllowed, NotFound."""
+    facility = Facility(id=new_id(), **msgspec.structs.asdict(wanted))
+    demand(office.city.policy.roles, by, "facility:write", _object(office, facility))
+    _check(office, facility)
+    try:
+        async with office.begin() as tx:
+            if (first := await first_answer(tx, office, command)) is not None:
+                return await _lock(tx, office, msgspec.convert(first, Facility).id, by)
+            await tx.execute(insert(db.facilities).values(city_id=office.city_id, **msgspec.structs.asdict(facility)))
+            await keep_answer(tx, office, command, _kept(facility))
+            await log.append(tx, office.city_id, _told(office, None, facility, by, now), now=now)
+    except IntegrityError as fault:
+        zh, en = f"机构编号 {facility.code} 已被使用。", f"The code {facility.code} is taken."
+        raise Conflict(zh, en, code="code_taken", field="code") from fault
+    return facility
+
+
+async def change_facility(
+    office: Office, facility_id: UUID, wanted: FacilityChange, *, by: Actor, now: datetime, command: Once
+) -> Facility:
+    """Raises NotFound, NotAllowed, Invalid (field)."""
+    fresh = {n: v for n in FacilityChange.__struct_fields__ if (v := getattr(wanted, n)) is not UNSET}
+    async with office.begin() as tx:
+        first = await first_answer(tx, office, command)
+        before = await _lock(tx, office, facility_id, by)
+        if first is not None:
+            return before
+        after = msgspec.structs.replace(before, **fresh)
+        demand(office.city.policy.roles, by, "facility:write", _object(office, after))
+        _check(office, after)
+        await keep_answer(tx, office, command, _kept(after))
+        if after != before:
+            mine = and_(db.facilities.c.city_id == office.city_id, db.facilities.c.id == facility_id)
+            await tx.execute(update(db.facilities).where(mine).values(**fresh))
+            await log.append(tx, office.city_id, _told(office, before, after, by, now), now=now)
+    return after
+
+
+async def _lock(tx: AsyncConnection, office: Office, facility_id: UUID, by: Actor) -> Facility:
+    f = db.facilities.c
+    mine = and_(f.city_id == office.city_id, f.id == facility_id)
+    row = (await tx.execute(select(*_COLUMNS).where(mine).with_for_update())).first()
+    demand(office.city.policy.roles, by, "facility:write")
+    if row is None:
+        raise NotFound("没有这个机构。", "There is no such facility.")
+    facility = Facility(**row._mapping)
+    demand(office.city.policy.roles, by, "facility:write", _object(office, facility))
+    return facility
+
+
+def _object(office: Office, facility: Facility) -> Object:
+    return Object(regions=office.city.regions_of(LonLat(facility.lon, facility.lat)))
+
+
+def _may(office: Office, by: Actor, action: str, facility: Facility) -> bool:
+    return allowed(office.city.policy.roles, by, action, _object(office, facility))
+
+
+def _check(office: Office, facility: Facility) -> None:
+    if not locate(facility.lon, facility.lat, Crs.WGS84, office.city.area).in_area:
+        raise Invalid("位置不在本市范围内。", "The place lies outside the city.", field="lon")
+
+
+def _kept(facility: Facility) -> Facility:
+    """What the command's answer keeps: a hidden place's address stands in no other table."""
+    if not facility.hidden:
+        return facility
+    return msgspec.structs.replace(facility, address=None, phone=None, lon=0.0, lat=0.0)
+
+
+def _told(office: Office, before: Facility | None, after: Facility, by: Actor, now: datetime) -> Sequence[log.Entry]:
+    """What everybody hears of an open place; of a hidden one its region hears that it is there, the others that it is not."""
+    if not after.hidden:
+        row: dict[str, Any] = msgspec.structs.asdict(after)
+        return [_entry("facility.changed", row, _everywhere(office), by, now)]
+    near = list(_object(office, after).regions)
+    told = [_entry("facility.changed", {"id": after.id, "hidden": True}, near, by, now)]
+    if before is not None:
+        knew = _everywhere(office) if not before.hidden else list(_object(office, before).regions)
+        lost = [code for code in knew if code not in near]
+        told += [_entry("facility.withdrawn", {"id": after.id, "gone": True}, lost, by, now)] if lost else []
+    return told
+
+
+def _everywhere(office: Office) -> list[str]:
+    """Every region: what is public concerns all."""
+    return sorted({office.city_id, *(region.code for region in office.city.regions)})
+
+
+def _entry(kind: str, row: dict[str, Any], regions: list[str], by: Actor, now: datetime) -> log.Entry:
+    return log.Entry(kind=kind, actor=by, occurred_at=now, regions=regions, data={"rows": {"facilities": [row]}})

@@ -1,0 +1,40 @@
+"""The figures that a department is judged by (DOMAIN §7)."""
+
+from datetime import datetime
+
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from backend.access.actor import Actor
+from backend.dispatch import statistics
+from backend.dispatch.statistics import By, FiguresOfSpan
+from backend.office import Office
+
+
+class FiguresNow(Controller):
+    """统计."""
+
+    path = "/api/figures"
+    tags = ("统计 Figures",)
+
+    @get("/", summary="考核指标 The figures of a span")
+    async def figures(
+        self,
+        since: FromQuery[datetime],
+        until: FromQuery[datetime],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        bucket: FromQuery[By] = "hour",
+        region: FromQuery[str | None] = None,
+    ) -> FiguresOfSpan:
+        """按到期时间归入时段；没有到期项的指标无值。 By where deadlines fall due; a figure with nothing due has no value.
+
+        By hour at most 7 days, by day at most 92; `region`: only cases in this region, of those you may count.
+        """
+        async with office.db.connect() as connection:
+            tx = await connection.execution_options(isolation_level="REPEATABLE READ")
+            return await statistics.figures_of(
+                tx, office, by, since=since, until=until, bucket=bucket, region=region, now=now
+            )

@@ -1,0 +1,91 @@
+/** Alarms: which events are one, sound and title for them, muted by kind. One list per window, newest first. */
+import { computed, reactive, ref, watch } from 'vue'
+import { useLive } from '@/shared/live/store'
+import type { LiveEvent } from '@/shared/live/state'
+
+export const KINDS = ['search', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
+export type AlarmKind = (typeof KINDS)[number]
+export type Alarm = { id: string; kind: AlarmKind; event: LiveEvent; seen: boolean }
+
+const MUTED_KEY = 'rescue.muted'
+const KEPT = 100
+/** Two tones, told apart by pitch and number: an alarm must be known without looking. */
+const TONES: Record<AlarmKind, number[]> = { search: [880, 880, 880], critical: [988, 988, 988], clock: [660, 660], gap: [520, 660], new_case: [740], approval: [590] }
+
+export function kindOf(event: LiveEvent): AlarmKind | null {
+  if (event.kind === 'search.alarm' || (event.kind === 'offer.made' && event.data.alarm)) return 'search'
+  if (event.kind === 'clock.missed' || event.kind === 'clock.escalated') return 'clock'
+  if (event.kind === 'circle.gap_opened') return 'gap'
+  if (event.kind === 'approval.asked') return 'approval'
+  if (event.kind !== 'case.opened') return null
+  const opened = event.data.rows?.cases?.find(row => row.id === event.case_id)
+  if (opened?.priority === 'critical') return 'critical'
+  return opened?.stage === 'discovered' ? 'new_case' : null
+}
+
+function remembered(): AlarmKind[] {
+  try {
+    return JSON.parse(localStorage.getItem(MUTED_KEY) ?? '[]') as AlarmKind[]
+  } catch {
+    return []
+  }
+}
+
+const alarms = ref<Alarm[]>([])
+const muted = reactive(new Set<AlarmKind>(remembered()))
+const unseen = computed(() => alarms.value.filter(alarm => !alarm.seen && !muted.has(alarm.kind)).length)
+let sound: AudioContext | null = null
+let lastSound = 0
+let following = false
+
+export function useAlarms() {
+  if (!following) follow()
+  return { alarms, muted, unseen, toggle, seeAll }
+}
+
+function follow(): void {
+  following = true
+  useLive().onEvent(event => {
+    const kind = kindOf(event)
+    if (!kind) return
+    alarms.value = [{ id: event.id, kind, event, seen: false }, ...alarms.value].slice(0, KEPT)
+    if (!muted.has(kind)) play(TONES[kind])
+  })
+  watch(unseen, count => {
+    const title = document.title.replace(/^\(\d+\) /, '')
+    document.title = count ? `(${count}) ${title}` : title
+  })
+}
+
+function toggle(kind: AlarmKind): void {
+  if (muted.has(kind)) muted.delete(kind)
+  else muted.add(kind)
+  localStorage.setItem(MUTED_KEY, JSON.stringify([...muted]))
+}
+
+function seeAll(): void {
+  alarms.value = alarms.value.map(alarm => ({ ...alarm, seen: true }))
+}
+
+/** At most one sound in two seconds: many alarms at once are one call for attention. */
+function play(tones: number[]): void {
+  const at = performance.now()
+  if (at - lastSound < 2_000) return
+  lastSound = at
+  // A browser gives no sound before the first key or click; the title and the bell tell all the same.
+  if (!navigator.userActivation?.hasBeenActive) return
+  sound ??= new AudioContext()
+  const context = sound
+  tones.forEach((pitch, n) => {
+    const tone = context.createOscillator()
+    const level = context.createGain()
+    const begins = context.currentTime + n * 0.22
+    tone.frequency.value = pitch
+    level.gain.setValueAtTime(0.0001, begins)
+    level.gain.exponentialRampToValueAtTime(0.2, begins + 0.02)
+    level.gain.exponentialRampToValueAtTime(0.0001, begins + 0.18)
+    tone.connect(level).connect(context.destination)
+    tone.start(begins)
+    tone.stop(begins + 0.2)
+  })
+}

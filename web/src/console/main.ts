@@ -1,0 +1,9 @@
+import 'element-plus/theme-chalk/dark/css-vars.css'
+import 'element-plus/dist/index.css'
+import './theme.css'
+import { createApp } from 'vue'
+import App from './App.vue'
+import { router } from './router'
+import { i18n } from './words'
+
+createApp(App).use(i18n).use(router).mount('#app')

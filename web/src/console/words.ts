@@ -1,0 +1,15 @@
+/** All words of the console: one part per desk. */
+import { makeWords } from '@/shared/words'
+import { words as admin } from './admin/words'
+import { words as board } from './board/words'
+import { words as caseWords } from './case/words'
+import { words as hotline } from './hotline/words'
+import { words as leader } from './leader/words'
+import { words as map } from './map/words'
+import { words as replay } from './replay/words'
+import { words as shell } from './shell-words'
+import { words as signin } from './signin/words'
+import { words as teams } from './teams/words'
+import { words as verification } from './verification/words'
+
+export const i18n = makeWords({ admin, board, case: caseWords, hotline, leader, map, replay, shell, signin, teams, verification })
