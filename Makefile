@@ -5,22 +5,47 @@ PYTEST_ARGS ?=
 section = @printf '\n\033[1m== %s ==\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types imports unit bench lock migration setup setup-test clean
+.PHONY: help run test check format lint types imports web web-types web-unit unit bench screenshots lock migration setup setup-test clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: setup  ## the demonstration: one city, one real day, simulated teams; Ctrl-C ends it, running it again continues
+run: setup web  ## the demonstration: one city, one real day, simulated teams; Ctrl-C ends it, running it again continues
 	@exec $(BIN)/rescue demo
 
-test: setup-test check unit  ## everything that must hold
+test: setup-test web check web-unit unit  ## everything that must hold
 
-check: format-check lint types imports  ## everything but the tests
+check: format-check lint types imports web-types  ## everything but the tests
 
 .PHONY: format-check
 format-check:
 	$(call section,格式 Format)
 	@$(BIN)/ruff format --check --quiet . || { echo "请运行 make format。Run: make format"; exit 1; }
+
+# --- the web apps: Node.js and npm are those of .venv ------------------------------------------------------------------
+
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
+WEB_SOURCES = $(shell find web/src web/public -type f -not -name 'schema.ts') web/index.html web/vite.config.ts
+
+web/node_modules/.installed: web/package-lock.json
+	@echo '准备网页组件（首次需要一两分钟） Preparing the packages of the web apps (a minute or two the first time)'
+	@$(NPM) ci --silent && touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	@echo '构建网页 Building the web apps'
+	@$(NPM) run --silent build -- --logLevel error && touch $@
+
+web: setup web/dist/index.html  ## build the web apps into web/dist
+
+web-types: web/node_modules/.installed  ## the web apps: format, and types against our own API document
+	$(call section,网页类型 Web types)
+	@mkdir -p .local && $(BIN)/python -m ops.api_document .local/openapi.json && $(NPM) run --silent api >/dev/null
+	@$(NPM) run --silent format-check || { echo "请运行 make format。Run: make format"; exit 1; }
+	@$(NPM) run --silent types
+
+web-unit: web/node_modules/.installed  ## the tests of the web apps' own rules
+	$(call section,网页测试 Web tests)
+	@$(NPM) run --silent test
 
 lint:  ## ruff
 	$(call section,规范 Lint)
@@ -38,12 +63,16 @@ unit: ## the tests of the Python code, on real PostGIS and Valkey; PYTEST_ARGS="
 	$(call section,测试 Tests)
 	@$(BIN)/pytest -q $(PYTEST_ARGS)
 
-bench: setup  ## the benchmarks of docs: ratios in one run
+screenshots: setup-test web  ## the pictures of docs/screens anew, taken by the browser tests
+	@RESCUE_SCREENSHOTS=1 $(BIN)/pytest -q tests/web
+
+bench: setup web  ## the benchmarks of docs: ratios in one run
 	@$(BIN)/rescue bench
 
-format:  ## put the code into shape
+format: web/node_modules/.installed  ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
+	@$(NPM) run --silent format
 
 migration:  ## write the skeleton of the next migration from backend/db.py: make migration NAME=what_it_does
 	@$(BIN)/python -m ops.migration $(NAME)
@@ -63,4 +92,4 @@ setup-test:
 
 clean:  ## stop the embedded services; remove caches and .venv. The data in .local stay
 	@if [ -x $(BIN)/rescue ]; then $(BIN)/rescue db down; fi
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf web/node_modules web/dist .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -69,7 +69,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
 def demo(
     *,
-    speed: float = 60.0,
+    speed: float = 10.0,
     city: Path | None = None,
     port: int | None = None,
     seed: int = 1,
@@ -338,7 +338,7 @@ class Days:
         over = (
             f"第 {self.number} 天（同一报告流重放）Day {self.number} of the same stream · " if self.number > 1 else ""
         )
-        return f"{over}接口文档 API: {url}/schema · 演示账号 Sign-ins: .local/demo-accounts.json · Ctrl-C 结束 ends"
+        return f"{over}指挥中心 Control room: {url}/ · 演示账号 Sign-ins: .local/demo-accounts.json · Ctrl-C 结束 ends"
 
     async def keep(self, place: Place, console: Console) -> None:
         """Every two seconds, until cancelled."""
@@ -372,13 +372,16 @@ def _greet(console: Console, place: Place, accounts: DemoAccounts) -> None:
         markup=False,
         highlight=False,
     )
+    console.print(f"  指挥中心 Control room    {place.url}/", markup=False, highlight=False)
     console.print(f"  接口文档 API documents   {place.url}/schema", markup=False, highlight=False)
     console.print(f"  健康状态 Health          {place.url}/health", markup=False, highlight=False)
     console.print("  演示账号 Sign-ins        .local/demo-accounts.json", markup=False, highlight=False)
     for role, zh in (
         ("dispatcher", "派遣员"),
+        ("operator", "热线坐席"),
         ("shift_leader", "值班长"),
         ("checker", "核查员"),
+        ("admin", "管理员"),
         ("officer", "巡查队员"),
     ):
         one = accounts.of(role)

@@ -21,8 +21,8 @@ PAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 NOT_BUILT: Final = (
-    "<!doctype html><meta charset=utf-8><title>救助圈</title><p>网页尚未构建：请运行 make web。"
-    "<p>The web apps are not built yet: run <code>make web</code>."
+    "<!doctype html><meta charset=utf-8><title>救助圈</title><p>网页尚未构建：请运行 make web，再重启服务。"
+    "<p>The web apps are not built yet: run <code>make web</code> and start the server again."
 )
 
 
@@ -31,7 +31,7 @@ async def console_page() -> Response[Any]:
     """The control room. Its files have names that change with their content; the page itself is always asked anew."""
     if not (BUILT / "index.html").is_file():
         return Response(NOT_BUILT, status_code=503, media_type="text/html")
-    return File(BUILT / "index.html", media_type="text/html", content_disposition_type="inline", headers=PAGE_HEADERS)  # type: ignore[return-value]
+    return File(BUILT / "index.html", media_type="text/html", content_disposition_type="inline", headers=PAGE_HEADERS)
 
 
 @get("/icon.svg", include_in_schema=False, media_type="image/svg+xml")
@@ -41,18 +41,18 @@ async def icon() -> File:
 
 
 def pages() -> list[Any]:
-    """The page and the files it loads, for as long as they are: a new version has new names."""
+    """The page and the files it loads, for as long as they are: a new version has new names. Unbuilt, only a page that says so."""
     assets = BUILT / "assets"
-    assets.mkdir(parents=True, exist_ok=True)
-    kept = "public, max-age=31536000, immutable"
-    return [
-        console_page,
-        icon,
-        create_static_files_router(
-            path="/assets", directories=[assets], name="assets", include_in_schema=False, cache_control=None,
-            after_request=_keep(kept),
-        ),
-    ]  # fmt: skip
+    if not assets.is_dir():
+        return [console_page]
+    files = create_static_files_router(
+        path="/assets",
+        directories=[assets],
+        name="assets",
+        include_in_schema=False,
+        after_request=_keep("public, max-age=31536000, immutable"),
+    )
+    return [console_page, icon, files]
 
 
 def _keep(how: str) -> Any:

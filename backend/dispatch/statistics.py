@@ -59,7 +59,7 @@ async def figures_of(
     _demand_span(since, until, bucket, now)
     until = min(until, now)
     span = Span(since, until, buckets(since, until, bucket, office.city.zone))
-    last = await last_until(tx, office, until)
+    last = await _before(tx, office, until)
     tally = Tally(span)
     async for story in _stories(tx, _cases(office, by, span, region), office.city_id, last):
         tally.count(story)
@@ -105,6 +105,11 @@ def buckets(since: datetime, until: datetime, by: By, zone: ZoneInfo) -> list[da
     return starts
 
 
+async def _before(tx: AsyncConnection, office: Office, at: datetime) -> int:
+    """The last number written down before a moment: a span ends before its end, as the next begins there."""
+    return await last_until(tx, office, at - datetime.resolution)
+
+
 def _cases(office: Office, by: Actor, span: Span, region: str | None) -> ColumnElement[bool]:
     """The cases that can add to a figure of the span: open in it, or with a deadline in it."""
     c, k = db.cases.c, db.clocks.c
@@ -140,7 +145,7 @@ async def _stories(tx: AsyncConnection, which: ColumnElement[bool], city_id: str
 async def _patrols(tx: AsyncConnection, office: Office, by: Actor, tally: Tally, region: str | None, last: int) -> None:
     """Teams that came on duty in the span, of those the actor may count."""
     e = db.events.c
-    first = await last_until(tx, office, tally.span.since)
+    first = await _before(tx, office, tally.span.since)
     held = scopes(office.city.policy.roles, by, ACTION)
     mine: list[ColumnElement[bool]] = [literal("all" in held)]
     if "region" in held and by.regions:

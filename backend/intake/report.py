@@ -128,8 +128,13 @@ class Prepared(Struct, frozen=True, kw_only=True):
             looks=msgspec.convert(kept.looks, Looks),
             text=kept.description or "",
             accuracy_m=kept.accuracy_m,
-            reporter=None if kept.reporter.startswith("receipt:") else kept.reporter,
+            reporter=kept.reporter if _is_who_saw_it(kept) else None,
         )
+
+
+def _is_who_saw_it(kept: Sighting) -> bool:
+    """Whether an account stands for the person who saw: an operator passes on what many callers say, a partner likewise."""
+    return not kept.reporter.startswith("receipt:") and kept.channel not in ("hotline", "partner")
 
 
 def prepare(report: Report, city: City, by: Actor, now: datetime, *, weather: WeatherNow | None = None) -> Prepared:

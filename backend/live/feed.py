@@ -31,6 +31,8 @@ from backend.live.inbox import (
     TRY_LATER,
     Closing,
     Inbox,
+    message_of,
+    together,
 )
 from backend.live.moves import Bounds, View
 from backend.live.wire import cancel
@@ -155,9 +157,8 @@ class Feed:
         """What is ready, in one message: one event as itself, several together."""
         ready = [(seq, message) for seq, message in inbox.take() if seq > inbox.passed]
         if ready:
-            seq, message = ready[-1]
-            await _send(line, message if len(ready) == 1 else _together(seq, [message for _, message in ready]))
-            inbox.passed = seq
+            await _send(line, message_of(ready))
+            inbox.passed = ready[-1][0]
 
     async def _begin(self, line: Line, inbox: Inbox, since: int | None) -> int:
         """The picture, and all that happened until the inbox fills: returns the number up to which that is told."""
@@ -272,10 +273,5 @@ def _in_messages(missed: Sequence[Told], passed: int) -> list[str]:
     messages = []
     for number, page in enumerate(pages, start=1):
         seq = passed if number == len(pages) else page[-1].event.seq
-        messages.append(_together(seq, [one.message for one in page]))
+        messages.append(together(seq, [one.message for one in page]))
     return messages
-
-
-def _together(seq: int, events: Sequence[str]) -> str:
-    """Several events as one message, which says what number they reach."""
-    return f'{{"type":"events","seq":{seq},"events":[{",".join(events)}]}}'

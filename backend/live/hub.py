@@ -23,8 +23,7 @@ from backend import in_force, log, metrics
 from backend.access import sessions
 from backend.access.actor import Actor
 from backend.clock import Clock, SystemClock
-from backend.live.frames import text_frame
-from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, Closing, Inbox
+from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, TOGETHER_CHARS, Closing, Inbox, News
 from backend.live.moves import Frame, Known, Moves
 from backend.live.nudge import POLL_S, Nudge
 from backend.live.positions import Fix
@@ -35,6 +34,7 @@ from backend.office import Office
 INBOX_SIZE = 256
 RING_SIZE = 5_000
 PAGE = 500
+TOGETHER = 32
 PULSE_EVERY_S = 5.0
 POSITIONS_EVERY_S = 1.0
 SESSIONS_EVERY_S = 30.0
@@ -46,17 +46,15 @@ Viewer = tuple[tuple[str, ...], tuple[str, ...], UUID | None, tuple[str, ...] | 
 
 
 class Told(Struct, frozen=True):
-    """An event and the message that tells it, as text and as it goes over the wire, made once for all."""
+    """An event and the message that tells it, made once for all."""
 
     event: log.Event
     message: str
-    frame: bytes
 
 
 def tell(event: log.Event) -> Told:
     """The event as the feed sends it."""
-    message = _encode({"type": "event", **msgspec.structs.asdict(event)}).decode()
-    return Told(event, message, text_frame(message))
+    return Told(event, _encode({"type": "event", **msgspec.structs.asdict(event)}).decode())
 
 
 class Hub:
@@ -212,28 +210,26 @@ class Hub:
         while True:
             async with self.office.db.connect() as tx:
                 events = await log.since(tx, self.office.city_id, self.seq, limit=PAGE)
-            for event in events:
-                if event.kind == in_force.CHANGED:
-                    await in_force.follow_if_usable(
-                        self.office
-                    )  # before anybody is told: they ask what they may do now
-                self._hand_out(tell(event))
+            for chunk in _chunks([tell(event) for event in events]):
+                if chunk[0].event.kind == in_force.CHANGED:  # before anybody is told: they ask what they may do now
+                    await in_force.follow_if_usable(self.office)
+                self._hand_out(chunk)
                 await asyncio.sleep(0)  # the sockets send in between, so that a burst does not fill their inboxes
             if len(events) < PAGE:
                 return
 
-    def _hand_out(self, told: Told) -> None:
+    def _hand_out(self, chunk: Sequence[Told]) -> None:
         """To everybody who may see it. Without waiting, so that `seq` and the inboxes agree at every moment."""
-        self._obey(told.event)
-        self.seq = told.event.seq
-        self._ring.append(told)
-        roles = self.office.city.policy.roles
+        for told in chunk:
+            self._obey(told.event)
+        self.seq = chunk[-1].event.seq
+        self._ring.extend(chunk)
         for group in list(self._viewers.values()):
-            actor = next(iter(group)).actor
-            if not may_see(roles, actor, told.event):
+            visible = self.visible(chunk, next(iter(group)).actor)
+            if not visible:
                 continue
-            seq, message, frame = told.event.seq, told.message, told.frame
-            full = [inbox for inbox in group if inbox.follows and not inbox.put(seq, message, frame)]
+            news = News([(told.event.seq, told.message) for told in visible])
+            full = [inbox for inbox in group if inbox.follows and not inbox.put(news)]
             for inbox in full:
                 metrics.SOCKETS_DROPPED.inc()
                 self.leave(inbox)
@@ -330,6 +326,21 @@ async def _for_ever(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
                 _log.exception("the hub has trouble and goes on trying")
             in_trouble = True
             await asyncio.sleep(POLL_S)
+
+
+def _chunks(page: Sequence[Told]) -> Iterator[list[Told]]:
+    """What is handed out together: a few events of bounded size; a change of the policy begins a new chunk."""
+    chunk: list[Told] = []
+    chars = 0
+    for told in page:
+        chars += len(told.message)
+        begins = told.event.kind == in_force.CHANGED or len(chunk) == TOGETHER or chars > TOGETHER_CHARS
+        if chunk and begins:
+            yield chunk
+            chunk, chars = [], len(told.message)
+        chunk.append(told)
+    if chunk:
+        yield chunk
 
 
 def _come_again() -> Closing:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
 from backend.access.actor import Actor
-from backend.live.frames import WriteAtOnce
+from backend.live.frames import WriteAtOnce, text_frame
 from backend.live.moves import Places, View
 
 TOGETHER_CHARS = 64 * 1024
@@ -30,6 +32,31 @@ RESTARTING = Closing(1012, "restarting: come again")
 TRY_LATER = Closing(1013, "try again later")
 
 
+class News:
+    """Events, numbered and in order, that happened together. One object serves all who may see the same."""
+
+    def __init__(self, events: Sequence[tuple[int, str]]) -> None:
+        self.events = events
+        self.first, self.last = events[0][0], events[-1][0]
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The message of all of them as it goes over the wire, made when first wanted."""
+        return text_frame(message_of(self.events))
+
+
+def message_of(events: Sequence[tuple[int, str]]) -> str:
+    """One event as itself, several as one message that says what number they reach."""
+    if len(events) == 1:
+        return events[0][1]
+    return together(events[-1][0], [message for _, message in events])
+
+
+def together(seq: int, messages: Sequence[str]) -> str:
+    """An `events` message. seq: the number that whoever has it has reached."""
+    return f'{{"type":"events","seq":{seq},"events":[{",".join(messages)}]}}'
+
+
 class Inbox:
     """Events in order up to `size`; of positions and pulses only what is newest."""
 
@@ -51,18 +78,16 @@ class Inbox:
         self._something = asyncio.Event()
         self._closed = asyncio.Event()
 
-    def put(self, seq: int, message: str, frame: bytes) -> bool:
-        """An event, as text and as frame: at once to a socket that waits for nothing else. False when full, which ends it."""
-        if self.at_rest and not self.events and self.write_at_once is not None:
-            if seq <= self.passed:
-                return True
-            if self.write_at_once(frame):
-                self.passed = seq
-                return True
-        if len(self.events) >= self.size:
+    def put(self, news: News) -> bool:
+        """Events, one or several: at once to a socket that waits for nothing else. False when full, which ends it."""
+        ready = self.write_at_once is not None and self.at_rest and not self.events and self.passed < news.first
+        if ready and self.write_at_once(news.frame):  # type: ignore[misc]
+            self.passed = news.last
+            return True
+        if len(self.events) + len(news.events) > self.size:
             self.close(TOO_SLOW)
             return False
-        self.events.append((seq, message))
+        self.events.extend(news.events)
         self._something.set()
         return True
 

@@ -24,7 +24,7 @@ from backend.geo.place import Crs, LonLat, locate
 from backend.ids import new_id
 from backend.office import Office
 
-FacilityKind = Literal["station", "rescue_point", "hospital", "shelter", "warm_point", "cool_point", "police", "other"]
+FacilityKind = Literal["station", "rescue_point", "hospital", "shelter", "temporary_point"]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
 Code = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[\w-]+$")]
 Line = Annotated[str, Meta(max_length=200)]

@@ -21,18 +21,20 @@ class FiguresNow(Controller):
     @get("/", summary="考核指标 The figures of a span")
     async def figures(
         self,
-        since: FromQuery[datetime],
-        until: FromQuery[datetime],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
         bucket: FromQuery[By] = "hour",
         region: FromQuery[str | None] = None,
     ) -> FiguresOfSpan:
-        """按到期时间归入时段；没有到期项的指标无值。 By where deadlines fall due; a figure with nothing due has no value.
+        """按到期时间归入时段，默认为今天；没有到期项的指标无值。
 
-        By hour at most 7 days, by day at most 92; `region`: only cases in this region, of those you may count.
+        By where deadlines fall due, today unless asked otherwise; a figure with nothing due has no value. By hour at most 7 days, by day at most 92; `region`: only cases in this region, of those you may count.
         """
+        midnight = now.astimezone(office.city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        since, until = since or midnight, until or now
         async with office.db.connect() as connection:
             tx = await connection.execution_options(isolation_level="REPEATABLE READ")
             return await statistics.figures_of(

@@ -1,15 +1,15 @@
 """The map: the city's own vector tiles, and what lies on them of the past. All places in WGS-84 degrees."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery
-from msgspec import Struct
+from litestar.params import FromPath, FromQuery, PathParameter, QueryParameter
+from msgspec import Meta, Struct
 
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
@@ -23,10 +23,13 @@ from backend.patrol.teams import get_team
 
 FOR_EVER = "public, max-age=31536000, immutable"
 FOR_A_WHILE = "public, max-age=60"
-MOST_DAYS, MOST_HOURS = 366, 24
+MOST_HOURS = 24
 TILE_TYPE = "application/vnd.mapbox-vector-tile"
 
-LonLatPair = tuple[float, float]
+Pair = Annotated[list[float], Meta(min_length=2, max_length=2)]
+"""Longitude, latitude, as GeoJSON has them."""
+Box = Annotated[list[float], Meta(min_length=4, max_length=4)]
+"""West, south, east, north."""
 
 
 class MapOfCity(Struct, frozen=True, kw_only=True):
@@ -38,9 +41,9 @@ class MapOfCity(Struct, frozen=True, kw_only=True):
     name_en: str
     time_zone: str
     crs: str
-    bounds: tuple[float, float, float, float]
-    roads_bounds: tuple[float, float, float, float] | None
-    centre: LonLatPair
+    bounds: Box
+    roads_bounds: Box | None
+    centre: Pair
     tiles: str
     digest: str
     min_zoom: int
@@ -59,7 +62,7 @@ class MultiLine(Struct, frozen=True):
     """GeoJSON: lines of (longitude, latitude)."""
 
     type: Literal["MultiLineString"]
-    coordinates: list[list[LonLatPair]]
+    coordinates: list[list[Pair]]
 
 
 class TeamTrack(Struct, frozen=True, kw_only=True):
@@ -87,9 +90,9 @@ class MapRoutes(Controller):
             name_en=city.name_en,
             time_zone=city.zone.key,
             crs="wgs84",
-            bounds=city.area.bounds,
-            roads_bounds=city.roads.bbox if city.roads else None,
-            centre=(centre.lon, centre.lat),
+            bounds=list(city.area.bounds),
+            roads_bounds=list(city.roads.bbox) if city.roads else None,
+            centre=[centre.lon, centre.lat],
             tiles=f"/api/map/tiles/{{z}}/{{x}}/{{y}}?v={digest}",
             digest=digest,
             min_zoom=ZOOMS[0],
@@ -107,9 +110,9 @@ class MapRoutes(Controller):
     )
     async def tile(
         self,
-        z: FromPath[int],
-        x: FromPath[int],
-        y: FromPath[int],
+        z: Annotated[int, PathParameter(ge=ZOOMS[0], le=ZOOMS[1])],
+        x: Annotated[int, PathParameter(ge=0)],
+        y: Annotated[int, PathParameter(ge=0)],
         request: Request[Any, Any, State],
         office: NamedDependency[Office],
         tiles: NamedDependency[Tiles],
@@ -130,12 +133,12 @@ class MapRoutes(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        days: FromQuery[int] = 30,
+        days: Annotated[int, QueryParameter(ge=1, le=366)] = 30,
     ) -> PastSightings:
         """按网格计数，只计您有权查看的线索，不含任何个人信息。 Counts per cell of the sightings you may read; nothing about persons."""
         for action in ("case:read", "sighting:read"):  # who only reports has no use for where others were seen
             demand(office.city.policy.roles, by, action)
-        since = now - timedelta(days=_within("days", days, MOST_DAYS))
+        since = now - timedelta(days=days)
         async with office.db.connect() as tx:
             return PastSightings(since, await past_sightings(tx, office, by, since, now))
 
@@ -145,11 +148,11 @@ class MapRoutes(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        hours: FromQuery[int] = 8,
+        hours: Annotated[int, QueryParameter(ge=1, le=MOST_HOURS)] = 8,
     ) -> list[TeamTrack]:
         """您可见的队伍在值勤时的轨迹，已抽稀。 Of the teams you may see, while on duty; thinned."""
         demand(office.city.policy.roles, by, "team:read")
-        since = now - timedelta(hours=_within("hours", hours, MOST_HOURS))
+        since = now - timedelta(hours=hours)
         async with office.db.connect() as tx:
             seen = [UUID(team["id"]) for team in await board.teams_of(tx, office, by)]
             found = await tracks_of(tx, office, seen, since, now)
@@ -174,12 +177,6 @@ class MapRoutes(Controller):
         return _track(team_id, found.get(team_id, []))
 
 
-def _within(field: str, value: int, most: int) -> int:
-    if not 1 <= value <= most:
-        raise Invalid(f"{field} 应为 1–{most}。", f"{field} is 1 to {most}.", field=field)
-    return value
-
-
 def _since(asked: datetime | None, now: datetime) -> datetime:
     """Raises Invalid for a moment without its zone."""
     if asked is None:
@@ -190,5 +187,5 @@ def _since(asked: datetime | None, now: datetime) -> datetime:
 
 
 def _track(team_id: UUID, lines: list[list[Point]]) -> TeamTrack:
-    drawn = MultiLine("MultiLineString", [[(p.lon, p.lat) for p in line] for line in lines])
+    drawn = MultiLine("MultiLineString", [[[p.lon, p.lat] for p in line] for line in lines])
     return TeamTrack(team_id=team_id, line=drawn, at=[[p.at for p in line] for line in lines])

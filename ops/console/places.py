@@ -4,9 +4,11 @@ Streets, crossings and regions are public as the map is, and whoever reports has
 to everybody. Of facilities each is told what `GET /api/facilities` would tell them: a shelter place never to the public.
 """
 
+from typing import Annotated, cast
+
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +20,7 @@ from backend.geo.gazetteer import Gazetteer
 from backend.geo.landmarks import LONGEST, Kind, Landmark, Way
 from backend.geo.place import Crs, LonLat, locate
 from backend.office import Office
-from ops.console.city import LevelName
+from ops.console.city import LevelName, RegionShown
 
 MOST = 50
 
@@ -34,14 +36,6 @@ class PlaceFound(Struct, frozen=True, kw_only=True):
     matched: Way
 
 
-class RegionOfPlace(Struct, frozen=True):
-    """A region that a place lies in."""
-
-    code: str
-    name: str
-    level: LevelName
-
-
 class PlaceNamed(Struct, frozen=True, kw_only=True):
     """A place in words. street, crossing: the nearest with a name, if any is near. regions: smallest first."""
 
@@ -50,7 +44,7 @@ class PlaceNamed(Struct, frozen=True, kw_only=True):
     street: str | None
     crossing: str | None
     in_area: bool
-    regions: list[RegionOfPlace]
+    regions: list[RegionShown]
 
 
 class Places(Controller):
@@ -66,16 +60,16 @@ class Places(Controller):
         office: NamedDependency[Office],
         gazetteer: NamedDependency[Gazetteer],
         q: FromQuery[str],
-        lon: FromQuery[float | None] = None,
-        lat: FromQuery[float | None] = None,
-        limit: FromQuery[int] = 10,
+        lon: Annotated[float | None, QueryParameter(ge=-180, le=180)] = None,
+        lat: Annotated[float | None, QueryParameter(ge=-90, le=90)] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=MOST)] = 10,
     ) -> list[PlaceFound]:
         """道路、路口、辖区、救助机构；可用汉字、全拼、首字母。近者优先。 Streets, crossings, regions, facilities; in Chinese, pinyin or its initials."""
         near = locate(lon, lat, Crs.WGS84, office.city.area).place if lon is not None and lat is not None else None
         landmarks = await gazetteer.landmarks()
         async with office.db.connect() as tx:
             known = await facilities_of(tx, office, by)
-        found = landmarks.search(q[:LONGEST], near=near, limit=max(1, min(limit, MOST)), also=known)
+        found = landmarks.search(q[:LONGEST], near=near, limit=limit, also=known)
         return [
             PlaceFound(
                 name=match.landmark.name,
@@ -93,8 +87,8 @@ class Places(Controller):
         self,
         office: NamedDependency[Office],
         gazetteer: NamedDependency[Gazetteer],
-        lon: FromQuery[float],
-        lat: FromQuery[float],
+        lon: Annotated[float, QueryParameter(ge=-180, le=180)],
+        lat: Annotated[float, QueryParameter(ge=-90, le=90)],
     ) -> PlaceNamed:
         """用最近的路口或道路说明位置（坐标为 WGS-84）。 By the nearest crossing or street; coordinates in WGS-84."""
         located = locate(lon, lat, Crs.WGS84, office.city.area)
@@ -126,10 +120,9 @@ def _may_know(office: Office, by: Actor, place: LonLat) -> bool:
     return allowed(office.city.policy.roles, by, "facility:read", what)
 
 
-def _regions_at(office: Office, place: LonLat) -> list[RegionOfPlace]:
+def _regions_at(office: Office, place: LonLat) -> list[RegionShown]:
     deepest = office.city.regions.deepest(place)
     if deepest is None:
         return []
     around = (deepest, *office.city.regions.ancestors(deepest.code))
-    names: dict[int, LevelName] = {1: "province", 2: "city", 3: "district", 4: "street", 5: "community"}
-    return [RegionOfPlace(one.code, one.name, names[one.level]) for one in around]
+    return [RegionShown(r.code, r.name, cast(LevelName, r.level.name.lower()), r.parent) for r in around]

@@ -57,12 +57,12 @@ class Replay(Controller):
     @get("/board", summary="某一时刻的看板 The board at a moment")
     async def board(
         self,
-        at: FromQuery[datetime],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        at: FromQuery[datetime | None] = None,
     ) -> BoardThen:
-        """与 GET /api/board 同形，为您今天有权查看的范围。地址取自案卷现存内容，不在日志中。
+        """与 GET /api/board 同形，为您今天有权查看的范围；默认为此刻。地址取自案卷现存内容，不在日志中。
 
         In the shape of the board of now, of what you may see today. Addresses are not in the log: they are as the case has
         them today. Play on with GET /api/events?after={seq}.
@@ -70,6 +70,7 @@ class Replay(Controller):
         roles = office.city.policy.roles
         demand(roles, by, "event:read")
         demand(roles, by, "case:read")
+        at = at or now
         past.demand_zone(at, "at")
         async with office.db.connect() as connection:
             tx = await connection.execution_options(isolation_level="REPEATABLE READ")
@@ -81,15 +82,17 @@ class Replay(Controller):
     @get("/positions", summary="队伍走过的路 Where teams went")
     async def positions(
         self,
-        since: FromQuery[datetime],
-        until: FromQuery[datetime],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
         step_s: FromQuery[float] = 10.0,
     ) -> TeamWays:
-        """一次至多 30 分钟；只含在岗期间。 At most 30 minutes at once; on duty only."""
+        """一次至多 30 分钟，默认为最近 10 分钟；只含在岗期间。 At most 30 minutes at once, else the last 10; on duty only."""
         demand(office.city.policy.roles, by, "team:read")
+        until = until or now
+        since = since or until - timedelta(minutes=10)
         past.demand_span(since, until, LONGEST_WAY)
         if not STEPS_S[0] <= step_s <= STEPS_S[1]:
             raise Invalid("步长应为 1 至 600 秒。", "Steps are of 1 to 600 seconds.", field="step_s")
@@ -103,13 +106,16 @@ class Replay(Controller):
     @get("/marks", summary="时段内的报警 Alarms to jump to")
     async def marks(
         self,
-        since: FromQuery[datetime],
-        until: FromQuery[datetime],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
     ) -> Marks:
-        """一次至多一天，最多 500 个。 At most a day at once, and 500 of them."""
+        """一次至多一天，默认为最近一小时；最多 500 个。 At most a day at once, else the last hour; 500 of them."""
         demand(office.city.policy.roles, by, "event:read")
+        until = until or now
+        since = since or until - timedelta(hours=1)
         past.demand_span(since, until, past.LONGEST)
         async with office.db.connect() as tx:
             first, last = await past.last_until(tx, office, since), await past.last_until(tx, office, until)

@@ -1,19 +1,20 @@
 """Where a team would drive, and where a free one had better stand."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Struct
+from msgspec import Meta, Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
+from backend.dispatch.board import Mode as ModeName
 from backend.dispatch.board import may_see_team
 from backend.dispatch.moving_up import Move, MovingUp
 from backend.geo.gazetteer import Gazetteer
@@ -34,7 +35,7 @@ class LineString(Struct, frozen=True):
     """GeoJSON: a line of (longitude, latitude)."""
 
     type: Literal["LineString"]
-    coordinates: list[tuple[float, float]]
+    coordinates: list[Annotated[list[float], Meta(min_length=2, max_length=2)]]
 
 
 class RouteShown(Struct, frozen=True, kw_only=True):
@@ -44,7 +45,7 @@ class RouteShown(Struct, frozen=True, kw_only=True):
 
     case_id: UUID
     team_id: UUID
-    mode: Mode
+    mode: ModeName
     starts_from: StartsFrom
     start_lon: float
     start_lat: float
@@ -127,12 +128,12 @@ async def _start_of(tx: AsyncConnection, office: Office, team: Team) -> Start:
 
 
 def _shown(case_id: UUID, team: Team, start: Start, found: Way | None) -> RouteShown:
-    line = LineString("LineString", [(p.lon, p.lat) for p in found.line]) if found else None
+    line = LineString("LineString", [[p.lon, p.lat] for p in found.line]) if found else None
     zh, en = _words(team, start, found)
     return RouteShown(
         case_id=case_id,
         team_id=team.id,
-        mode=Mode(team.mode),
+        mode=cast(ModeName, team.mode),
         starts_from=start.starts_from,
         start_lon=start.place.lon,
         start_lat=start.place.lat,

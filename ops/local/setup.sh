@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes this checkout ready: Python 3.12 in .venv with exactly the packages of requirements.lock, and the system's
-# packages for `run` (PostgreSQL with PostGIS; Node.js where web/ has to be built) or `test` (a browser as well).
+# packages for `run` (PostgreSQL with PostGIS) or `test` (a browser as well). Node.js comes as a Python package.
 # Run again it looks, finds all there, and is done in a moment.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -30,12 +30,9 @@ missing_packages() {
   if ! command -v uv >/dev/null && is_3_12 python3.12 && ! python3.12 -c 'import ensurepip' 2>/dev/null; then
     echo python3.12-venv
   fi
-  if [[ -e web/package.json ]]; then
-    command -v npm >/dev/null || printf 'nodejs\nnpm\n'
-    if [[ $purpose == test ]]; then
-      command -v chromium >/dev/null || echo chromium
-      [[ -n $(fc-list :lang=zh 2>/dev/null) ]] || echo fonts-noto-cjk
-    fi
+  if [[ $purpose == test ]]; then
+    command -v chromium >/dev/null || echo chromium
+    [[ -n $(fc-list :lang=zh 2>/dev/null) ]] || echo fonts-noto-cjk
   fi
   true
 }

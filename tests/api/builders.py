@@ -117,6 +117,15 @@ class Socket:
             if message["type"] == kind:
                 return message
 
+    async def next_event(self) -> dict[str, Any]:
+        """The first event of the next message that tells of any."""
+        while True:
+            message: dict[str, Any] = json.loads(await self.line.recv())
+            self.messages.append(message)
+            if found := message.get("events", [message] if message["type"] == "event" else []):
+                event: dict[str, Any] = found[0]
+                return event
+
     async def until_seq(self, seq: int) -> None:
         """Reads on until everything up to this number has been told."""
         while max((m["seq"] for m in self.messages if m["type"] in ("events", "event", "pulse")), default=-1) < seq:
@@ -170,7 +179,7 @@ class Api:
         new = NewAccount(
             login=login, name="王某", password=PASSWORD, roles=list(roles), regions=list(regions), team_id=team_id
         )
-        await accounts.create(self.office, new, by=SYSTEM, now=self.clock.now())
+        await accounts.create(self.office, new, by=SYSTEM, now=self.parts.clock.now())
         return await self.sign_in(login)
 
     async def sign_in(self, login: str, password: str = PASSWORD) -> Person:
@@ -201,7 +210,7 @@ class Api:
         """Car teams based at these places, in the districts they lie in, on duty."""
         already = len(await self._team_ids())
         fresh = [self._team(f"队{already + n}", place) for n, place in enumerate(places)]
-        now = self.clock.now()
+        now = self.parts.clock.now()
         async with self.office.db.begin() as tx:
             await put_teams(tx, self.office, fresh, now)
         ids = await self._team_ids()

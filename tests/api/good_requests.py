@@ -70,6 +70,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await staff.desk.did(f"/api/cases/{case_id}/verify", {"note": "已电话回访"})
     await _decide(api, staff)
     await _look_at_the_city(api, staff)
+    await _look_back(api, staff)
     await _write_the_city(staff)
     await _accounts(staff)
     await _keys(staff)
@@ -207,6 +208,22 @@ async def _look_at_the_map(staff: Staff) -> None:
     case = (await desk.saw("/api/cases", limit=1))["cases"][0]
     await desk.saw(f"/api/cases/{case['id']}/routes/{staff.teams[1]}")
     await desk.saw(f"/api/teams/{staff.teams[1]}/track")
+
+
+async def _look_back(api: Api, staff: Staff) -> None:
+    """The board as it was, the figures, what the next shift must know, and a policy that is changed and changed back."""
+    for path in ("replay/board", "replay/positions", "replay/marks", "figures", "shift-notes", "shift-notes/draft"):
+        await staff.desk.saw(f"/api/{path}")
+    assert (await staff.desk.saw("/api/figures", bucket="day", region=CITY))["figures"]
+    note = await staff.desk.did("/api/shift-notes", {"id": str(new_id()), "text": "人民路口早班再看一次"})
+    await staff.second.did(f"/api/shift-notes/{note['id']}/taken")
+    told = await staff.admin.saw("/api/policy/text")
+    other = told["text"] + '\n[clocks]\naccept = "6 min"\n'
+    assert (await staff.admin.did("/api/policy/preview", {"text": other}))["changes"]
+    for text in (other, told["text"]):
+        digest = (await staff.admin.saw("/api/policy"))["digest"]
+        wanted = {"id": str(new_id()), "text": text, "expected_digest": digest, "reason": "试用"}
+        await staff.admin.did("/api/policy", wanted)
 
 
 async def _accounts(staff: Staff) -> None:

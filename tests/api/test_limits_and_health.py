@@ -134,7 +134,7 @@ async def test_without_redis_it_is_slower_and_says_so(
         async with dispatcher.feed() as feed:
             await feed.until("events")
             receipt = await api.public.did("/api/reports", a_report())
-            event = await asyncio.wait_for(feed.until("event"), 5)
+            event = await asyncio.wait_for(feed.next_event(), 5)
             assert event["case_id"] == receipt["case_id"]
         answer = await api.public.get("/health")
         assert answer.status_code == 200

@@ -59,6 +59,8 @@ def _reads(*actions: str, **more: Any) -> Rule:
 
 
 OPEN = Rule()
+# Written by the first who may; the others read that it overlaps, which is no want of permission.
+_SHIFT = {"starts_at": "2031-01-01T08:00:00+08:00", "ends_at": "2031-01-01T20:00:00+08:00"}
 ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/reports"): Rule(body=lambda _: a_report(channel="fax")),
     ("POST", "/api/reports/similar"): Rule(body=lambda _: {"report": a_report(channel="fax")}),
@@ -149,6 +151,19 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/places/search"): OPEN,
     ("GET", "/api/places/at"): OPEN,
     ("GET", "/api/policy"): Rule(("policy:read",)),
+    ("GET", "/api/policy/text"): Rule(("policy:read",)),
+    ("POST", "/api/policy/preview"): Rule(("policy:write",), body=lambda _: {"text": ""}),
+    ("POST", "/api/policy"): Rule(("policy:write",), body=lambda _: _a_policy()),
+    # what was, and what it came to
+    ("GET", "/api/replay/board"): Rule(("event:read", "case:read")),
+    ("GET", "/api/replay/positions"): Rule(("team:read",)),
+    ("GET", "/api/replay/marks"): Rule(("event:read",)),
+    ("GET", "/api/figures"): Rule(("stats:read",)),
+    # from one shift to the next
+    ("GET", "/api/shift-notes"): Rule(("case:approve",)),
+    ("GET", "/api/shift-notes/draft"): Rule(("case:approve",)),
+    ("POST", "/api/shift-notes"): Rule(("case:approve",), body=lambda _: {"id": str(new_id()), "text": "无事"}),
+    ("POST", "/api/shift-notes/{note_id}/taken"): Rule(("case:approve",), "note"),
     ("GET", "/api/weather"): Rule(("circle:read",)),
     ("POST", "/api/weather"): Rule(("weather:write",), "city", lambda _: {"state": "clear"}),
     # accounts and keys
@@ -183,13 +198,14 @@ async def world(shared: Api) -> AsyncIterator[World]:
 _logins = iter(range(10_000))
 
 
+def _a_policy() -> dict[str, Any]:
+    """One that is not put in force: it was written over another than the one that is."""
+    return {"id": str(new_id()), "text": "", "expected_digest": "another", "reason": "说明"}
+
+
 def _new_account() -> dict[str, Any]:
     login = f"new-{next(_logins)}"
     return {"login": login, "name": "新", "password": "correct horse", "roles": ["checker"], "regions": [ZHONGSHAN]}
-
-
-_SHIFT = {"starts_at": "2031-01-01T08:00:00+08:00", "ends_at": "2031-01-01T20:00:00+08:00"}
-"""Written by the first who may; the others read that it overlaps, which is no want of permission."""
 
 
 def _new_team() -> dict[str, Any]:

@@ -58,7 +58,8 @@ TOPICS = {
     **dict.fromkeys(("look.file_read", "look.searched", "look.call_read"), "look:read"),
     **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
-    "retention.ran": "policy:read",
+    **dict.fromkeys(("retention.ran", "policy.changed"), "policy:read"),
+    **dict.fromkeys(("note.written", "note.taken"), "case:approve"),
     **dict.fromkeys(("team.*", "team.changed", "team.shift_set", "team.shift_cancelled"), "team:read"),
     **dict.fromkeys(("circle.gap_opened", "circle.gap_closed", "weather.set"), "circle:read"),
     **dict.fromkeys(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from backend.ids import new_id
 from tests.api.builders import (
     CITY,
     IN_XIGANG,
@@ -76,6 +77,7 @@ async def build_world(api: Api) -> World:
         "key": [Thing("a key", {"key_id": (await _a_key(api))})],
         "parked": [Thing("a call nobody parked", {"call_id": str(UUID(int=9))})],
         **await _of_the_city(api, teams),
+        "note": [await _a_note(api, region) for region in (ZHONGSHAN, XIGANG)],
     }
     return World(api, people, things)
 
@@ -180,6 +182,13 @@ async def _of_the_city(api: Api, teams: list[UUID]) -> dict[str, list[Thing]]:
     made = await admin.did("/api/facilities", a_facility("T01"))
     found["facility"].append(Thing("a facility", {"facility_id": made["id"]}, (ZHONGSHAN, CITY)))
     return found
+
+
+async def _a_note(api: Api, region: str) -> Thing:
+    """Written by a leader of this district, for the next."""
+    leader = await api.person("shift_leader", regions=(region,))
+    note = await leader.did("/api/shift-notes", {"id": str(new_id()), "text": "交班"})
+    return Thing(f"a note of {region}", {"note_id": note["id"]}, (region, CITY))
 
 
 async def _a_key(api: Api) -> str:

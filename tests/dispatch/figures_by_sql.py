@@ -140,7 +140,7 @@ COUNTS: dict[str, str] = {
 }
 PATROLS = """
 SELECT count(*), count(DISTINCT data->>'team_id') FROM events
-WHERE city_id = :city AND kind = 'team.on_duty' AND data->>'before' = 'off_duty' AND recorded_at > :since AND recorded_at <= :until
+WHERE city_id = :city AND kind = 'team.on_duty' AND data->>'before' = 'off_duty' AND recorded_at >= :since AND recorded_at < :until
 """
 STEPS = {
     "accept": ("opened", "accepted"),
@@ -193,6 +193,6 @@ async def steps(tx: AsyncConnection, city: str, since: datetime, until: datetime
 
 
 async def _given(tx: AsyncConnection, city: str, since: datetime, until: datetime) -> dict[str, Any]:
-    last = text("SELECT coalesce(max(seq), 0) FROM events WHERE city_id = :city AND recorded_at <= :until")
+    last = text("SELECT coalesce(max(seq), 0) FROM events WHERE city_id = :city AND recorded_at < :until")
     seq = (await tx.execute(last, {"city": city, "until": until})).scalar()
     return {"city": city, "since": since, "until": until, "last": seq}

@@ -3,9 +3,11 @@
 import random
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from backend import db as tables
 from backend.access.actor import Actor
 from backend.dispatch import call_backs, statistics, verification
 from backend.dispatch.call_backs import Called
@@ -65,6 +67,7 @@ async def rate(town: Town, since: datetime, code: str, **more: Any) -> tuple[int
 
 
 async def test_with_nothing_due_a_rate_has_no_value_and_says_why(town: Town) -> None:
+    town.clock.advance(seconds=1)
     since = town.now
     town.clock.advance(hours=1)
     found = await figures(town, since)
@@ -140,6 +143,7 @@ async def test_a_dispatch_that_was_taken_back_was_not_a_right_one(town: Town) ->
 
 
 async def test_people_supplies_and_patrols_are_counted(town: Town) -> None:
+    town.clock.advance(seconds=1)
     begun = town.now
     await town.handled()
     await town.handled(east_of(SPOT, 5000), stays(town.now))
@@ -160,7 +164,7 @@ async def test_satisfaction_is_of_those_who_were_asked(town: Town) -> None:
     begun = town.now
     for place, satisfied in ((SPOT, 5), (east_of(SPOT, 6000), 2)):
         case_id = await town.verified(place, contact=CONTACT)
-        (link,) = await town.rows(call_backs.db.case_sightings, case_id=case_id)
+        (link,) = await town.rows(tables.case_sightings, case_id=case_id)
         called = Called(reached=True, satisfied=satisfied)
         await call_backs.call_back(town.office, link["sighting_id"], called, town.by(DISPATCHER))
     town.clock.advance(minutes=1)
@@ -188,7 +192,6 @@ async def test_the_figures_of_a_past_day_stay_what_they_were(town: Town) -> None
     town.clock.advance(hours=20)
     until = town.now
     before = await figures(town, begun, until)
-    town.clock.advance(seconds=1)
     await town.verify(case_id)
     town.clock.advance(hours=60)
     assert await figures(town, begun, until) == before
@@ -205,7 +208,7 @@ async def test_a_span_that_cannot_be_asked_for_is_refused(town: Town, since: int
 
 
 def test_buckets_begin_at_full_hours_and_at_midnight_of_the_city() -> None:
-    zone = statistics.ZoneInfo("Asia/Shanghai")
+    zone = ZoneInfo("Asia/Shanghai")
     since = datetime(2016, 9, 19, 22, 30, tzinfo=zone)
     hours = statistics.buckets(since, since + timedelta(hours=3), "hour", zone)
     assert [(at.day, at.hour, at.minute) for at in hours] == [(19, 22, 30), (19, 23, 0), (20, 0, 0), (20, 1, 0)]

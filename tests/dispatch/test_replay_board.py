@@ -57,12 +57,17 @@ async def then(town: Town, by: Actor, at: datetime) -> tuple[int, dict[str, Any]
 
 def comparable(shown: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """By id, without when the machine looks next, and moments as moments."""
-    key = {"clocks": lambda row: (row["case_id"], row["kind"])}
-    kept: dict[str, dict[str, Any]] = {}
-    for part, rows in shown.items():
-        named = key.get(part, lambda row: row["id"])
-        kept[part] = {named(row): {**row, "search_at": None, "fires_at": None} for row in rows}
-    return kept
+    return {
+        part: {
+            f"{row['case_id']}/{row['kind']}" if part == "clocks" else row["id"]: {
+                **row,
+                "search_at": None,
+                "fires_at": None,
+            }
+            for row in rows
+        }
+        for part, rows in shown.items()
+    }
 
 
 def assert_same(replayed: dict[str, Any], live: dict[str, Any]) -> None:

@@ -119,7 +119,7 @@ async def test_who_asked_for_it_waits_on_the_list_once_there_is_something_to_tel
     await made.handle(wanted)
     (one,) = await waiting(made)
     assert (one.case_id, one.stage, one.tries, one.outcome) == (wanted, "handled", 0, "to_hospital")
-    assert CONTACT.phone not in str(one)
+    assert str(CONTACT.phone) not in str(one)
     await made.verify(wanted)
     assert [still.case_id for still in await waiting(made)] == [wanted]
 

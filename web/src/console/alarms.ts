@@ -2,25 +2,21 @@
 import { computed, reactive, ref, watch } from 'vue'
 import { useLive } from '@/shared/live/store'
 import type { LiveEvent } from '@/shared/live/state'
+import { kindOf, KINDS, type AlarmKind } from './alarm-kinds'
 
-export const KINDS = ['search', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
-export type AlarmKind = (typeof KINDS)[number]
+export { KINDS, type AlarmKind }
 export type Alarm = { id: string; kind: AlarmKind; event: LiveEvent; seen: boolean }
 
 const MUTED_KEY = 'rescue.muted'
 const KEPT = 100
 /** Two tones, told apart by pitch and number: an alarm must be known without looking. */
-const TONES: Record<AlarmKind, number[]> = { search: [880, 880, 880], critical: [988, 988, 988], clock: [660, 660], gap: [520, 660], new_case: [740], approval: [590] }
-
-export function kindOf(event: LiveEvent): AlarmKind | null {
-  if (event.kind === 'search.alarm' || (event.kind === 'offer.made' && event.data.alarm)) return 'search'
-  if (event.kind === 'clock.missed' || event.kind === 'clock.escalated') return 'clock'
-  if (event.kind === 'circle.gap_opened') return 'gap'
-  if (event.kind === 'approval.asked') return 'approval'
-  if (event.kind !== 'case.opened') return null
-  const opened = event.data.rows?.cases?.find(row => row.id === event.case_id)
-  if (opened?.priority === 'critical') return 'critical'
-  return opened?.stage === 'discovered' ? 'new_case' : null
+const TONES: Record<AlarmKind, number[]> = {
+  search: [880, 880, 880],
+  critical: [988, 988, 988],
+  clock: [660, 660],
+  gap: [520, 660],
+  new_case: [740],
+  approval: [590],
 }
 
 function remembered(): AlarmKind[] {

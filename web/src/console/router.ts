@@ -14,14 +14,19 @@ export const DESKS: readonly Desk[] = [
   { name: 'admin', roles: ['admin', 'shift_leader', 'supervisor'], key: '7' },
 ]
 
-export const desksOf = (roles: readonly string[]): Desk[] => DESKS.filter(desk => desk.roles.some(role => roles.includes(role)))
+export const desksOf = (roles: readonly string[]): Desk[] =>
+  DESKS.filter(desk => desk.roles.some(role => roles.includes(role)))
 
 export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
     { path: '/board/:caseId?', name: 'board', component: () => import('./board/BoardDesk.vue') },
     { path: '/hotline', name: 'hotline', component: () => import('./hotline/HotlineDesk.vue') },
-    { path: '/verification/:caseId?', name: 'verification', component: () => import('./verification/VerificationDesk.vue') },
+    {
+      path: '/verification/:caseId?',
+      name: 'verification',
+      component: () => import('./verification/VerificationDesk.vue'),
+    },
     { path: '/teams', name: 'teams', component: () => import('./teams/TeamsDesk.vue') },
     { path: '/replay', name: 'replay', component: () => import('./replay/ReplayDesk.vue') },
     { path: '/leader', name: 'leader', component: () => import('./leader/LeaderDesk.vue') },

@@ -12,4 +12,16 @@ import { words as signin } from './signin/words'
 import { words as teams } from './teams/words'
 import { words as verification } from './verification/words'
 
-export const i18n = makeWords({ admin, board, case: caseWords, hotline, leader, map, replay, shell, signin, teams, verification })
+export const i18n = makeWords({
+  admin,
+  board,
+  case: caseWords,
+  hotline,
+  leader,
+  map,
+  replay,
+  shell,
+  signin,
+  teams,
+  verification,
+})

@@ -1,10 +1,18 @@
 /** How times are said: the office's zone (+08:00), 24 hours, minutes and seconds that count. */
 const ZONE = 'Asia/Shanghai'
-const part = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('zh-CN', { timeZone: ZONE, hour12: false, ...options })
+const part = (options: Intl.DateTimeFormatOptions) =>
+  new Intl.DateTimeFormat('zh-CN', { timeZone: ZONE, hour12: false, ...options })
 const CLOCK = part({ hour: '2-digit', minute: '2-digit' })
 const CLOCK_S = part({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const DAY = part({ month: '2-digit', day: '2-digit' })
-const FULL = part({ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const FULL = part({
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+})
 
 type Moment = string | number | Date
 const date = (at: Moment) => new Date(at)

@@ -2,7 +2,15 @@
 import type { Case } from '@/shared/live/state'
 import type { Due, Light } from '@/shared/lights'
 
-export type Filter = { text: string; region: string; stage: string; channel: string; danger: string; light: Light | ''; alarmed: boolean }
+export type Filter = {
+  text: string
+  region: string
+  stage: string
+  channel: string
+  danger: string
+  light: Light | ''
+  alarmed: boolean
+}
 export const NO_FILTER: Filter = { text: '', region: '', stage: '', channel: '', danger: '', light: '', alarmed: false }
 
 export function fits(line: Due, wanted: Filter, teamName: (id: string) => string): boolean {

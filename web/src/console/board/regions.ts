@@ -14,7 +14,9 @@ export function useRegions() {
   }
   /** The smallest region among the codes, by name. */
   const nameOf = (codes: readonly string[]): string => {
-    const named = regions.value.filter(region => codes.includes(region.code)).sort((a, b) => b.code.length - a.code.length)
+    const named = regions.value
+      .filter(region => codes.includes(region.code))
+      .sort((a, b) => b.code.length - a.code.length)
     const order = ['community', 'street', 'district', 'city', 'province']
     return named.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level))[0]?.name ?? ''
   }

@@ -1,7 +1,8 @@
 /** What can be done with a case at its stage, and by which key. The server has the last word: this only shows what makes sense. */
 import type { Case, Offer } from '@/shared/live/state'
 
-export type ActionName = 'accept' | 'refuse' | 'assign' | 'withdraw' | 'widen' | 'join' | 'unjoin' | 'split' | 'ask' | 'resume'
+export type ActionName =
+  'accept' | 'refuse' | 'assign' | 'withdraw' | 'widen' | 'join' | 'unjoin' | 'split' | 'ask' | 'resume'
 export type Action = { name: ActionName; key: string; primary?: boolean }
 const MAY_ACT = ['dispatcher', 'shift_leader']
 const MAY_ACCEPT = [...MAY_ACT, 'operator']
@@ -14,7 +15,8 @@ export function actionsOf(one: Case, offer: Offer | null, roles: readonly string
     found.push({ name: 'accept', key: 'a', primary: true }, { name: 'refuse', key: 'x' })
   }
   if (!acts) return found
-  if (['accepted', 'dispatched', 'handling'].includes(one.stage)) found.push({ name: 'assign', key: 't', primary: one.stage === 'accepted' && !offer })
+  if (['accepted', 'dispatched', 'handling'].includes(one.stage))
+    found.push({ name: 'assign', key: 't', primary: one.stage === 'accepted' && !offer })
   if (['dispatched', 'handling'].includes(one.stage) || offer) found.push({ name: 'withdraw', key: 'c' })
   if (one.stage === 'accepted') found.push({ name: 'widen', key: 'w' })
   if (['discovered', 'accepted', 'dispatched'].includes(one.stage)) found.push({ name: 'join', key: 'm' })

@@ -6,7 +6,12 @@ import type { State } from '@/shared/live/state'
 import type { Due } from '@/shared/lights'
 import { SIGN } from '@/shared/lights'
 
-type Point = { type: 'Feature'; id: number; geometry: { type: 'Point'; coordinates: [number, number] }; properties: Record<string, unknown> }
+type Point = {
+  type: 'Feature'
+  id: number
+  geometry: { type: 'Point'; coordinates: [number, number] }
+  properties: Record<string, unknown>
+}
 export type Points = { type: 'FeatureCollection'; features: Point[] }
 /** A fix older than this no longer says where somebody is. */
 export const STALE_MS = 5 * 60_000
@@ -18,7 +23,12 @@ const point = (id: number, lon: number, lat: number, properties: Record<string, 
   properties,
 })
 
-export function teamPoints(state: State, places: ReadonlyMap<string, Place>, busy: Map<string, Busy>, now: number): Points {
+export function teamPoints(
+  state: State,
+  places: ReadonlyMap<string, Place>,
+  busy: Map<string, Busy>,
+  now: number,
+): Points {
   const features: Point[] = []
   let id = 0
   for (const team of state.teams.values()) {
@@ -41,13 +51,15 @@ export function teamPoints(state: State, places: ReadonlyMap<string, Place>, bus
   return { type: 'FeatureCollection', features }
 }
 
-export function casePoints(lines: readonly Due[], stage: (code: string) => string): Points {
+/** say: a word of the group for a code. The letter inside the sign says the stage, its shape and colour the light. */
+export function casePoints(lines: readonly Due[], say: (group: string, code: string) => string): Points {
   const features = lines.map((line, n) =>
     point(n + 1, line.case.lon, line.case.lat, {
       id: line.case.id,
       sign: `case-${line.light}`,
       rank: n,
-      label: `${SIGN[line.light]} ${String(line.case.number).slice(-4)} ${stage(line.case.stage)}`,
+      letter: say('letter', line.case.stage),
+      label: `${SIGN[line.light]} ${String(line.case.number).slice(-4)} ${say('stage', line.case.stage)}`,
     }),
   )
   return { type: 'FeatureCollection', features }

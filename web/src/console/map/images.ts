@@ -4,16 +4,31 @@ import { colour } from './style'
 
 const PX = 2
 export const TEAM_STATES = ['free', 'asked', 'driving', 'handling', 'resting', 'off_duty'] as const
-const LETTERS: Record<string, string> = { free: '', asked: '?', driving: '', handling: '✚', resting: 'z', off_duty: '–' }
-const FACILITY: Record<string, string> = { station: '站', rescue_point: '点', hospital: '医', shelter: '庇', temporary_point: '暖' }
+const LETTERS: Record<string, string> = {
+  free: '',
+  asked: '?',
+  driving: '',
+  handling: '✚',
+  resting: 'z',
+  off_duty: '–',
+}
+const FACILITY: Record<string, string> = {
+  station: '站',
+  rescue_point: '点',
+  hospital: '医',
+  shelter: '庇',
+  temporary_point: '暖',
+}
 
 export function addSigns(map: GlMap): void {
   for (const state of TEAM_STATES) {
     put(map, `team-${state}`, 34, context => team(context, state, true))
     put(map, `team-${state}-still`, 34, context => team(context, state, false))
   }
-  for (const light of ['red', 'yellow', 'green', 'paused', 'none']) put(map, `case-${light}`, 34, context => caseSign(context, light))
-  for (const [kind, letter] of Object.entries(FACILITY)) put(map, `facility-${kind}`, 26, context => facility(context, letter))
+  for (const light of ['red', 'yellow', 'green', 'paused', 'none'])
+    put(map, `case-${light}`, 34, context => caseSign(context, light))
+  for (const [kind, letter] of Object.entries(FACILITY))
+    put(map, `facility-${kind}`, 26, context => facility(context, letter))
   put(map, 'chosen', 56, ring)
 }
 
@@ -50,12 +65,13 @@ function caseSign(context: CanvasRenderingContext2D, light: string): void {
   context.strokeStyle = colour('map-halo')
   context.lineWidth = 2
   context.beginPath()
-  if (light === 'red') polygon(context, [[0, -13], [13, 11], [-13, 11]]) // prettier-ignore
-  else if (light === 'yellow') polygon(context, [[0, -13], [13, 0], [0, 13], [-13, 0]]) // prettier-ignore
+  if (light === 'red')
+    polygon(context, [[0, -13], [13, 11], [-13, 11]]) // prettier-ignore
+  else if (light === 'yellow')
+    polygon(context, [[0, -13], [13, 0], [0, 13], [-13, 0]]) // prettier-ignore
   else context.arc(0, 0, 10, 0, Math.PI * 2)
   context.fill()
   context.stroke()
-  letter(context, { red: '!', yellow: '…', paused: '‖' }[light] ?? '', 12, light === 'red' ? 3 : 0)
 }
 
 function facility(context: CanvasRenderingContext2D, text: string): void {
@@ -83,7 +99,13 @@ function polygon(context: CanvasRenderingContext2D, points: [number, number][]):
   context.closePath()
 }
 
-function letter(context: CanvasRenderingContext2D, text: string, size: number, y: number, fill = colour('panel')): void {
+function letter(
+  context: CanvasRenderingContext2D,
+  text: string,
+  size: number,
+  y: number,
+  fill = colour('panel'),
+): void {
   context.font = `bold ${size}px system-ui, 'Noto Sans CJK SC', sans-serif`
   context.textAlign = 'center'
   context.textBaseline = 'middle'

@@ -9,38 +9,155 @@ export type LayerName = (typeof LAYERS)[number]
 export const DRAWN: Record<LayerName, string[]> = {
   circle: ['circle-cells', 'circle-gaps', 'circle-gap-lines'],
   sightings: ['sightings'],
-  regions: ['region-lines', 'region-names', 'regions-all'],
+  regions: ['region-lines', 'regions-all'],
   tracks: ['tracks'],
   facilities: ['facilities'],
-  cases: ['cases'],
+  cases: ['cases', 'case-letters'],
   teams: ['teams'],
 }
 const NOTHING = { type: 'FeatureCollection' as const, features: [] }
 const SOURCES = ['circle', 'gaps', 'sightings', 'tracks', 'route', 'facilities', 'chosen', 'cases', 'teams'] as const
 export type SourceName = (typeof SOURCES)[number]
 
-/** Minutes to the nearest free team → how it is painted: near is calm, far is bright, beyond is left to the gaps' outline. */
-export const STEPS: [number, string][] = [[0, '--free'], [10, '--driving'], [20, '--asked']] // prettier-ignore
-
 export function addOverlays(map: GlMap): void {
   addSigns(map)
   for (const name of SOURCES) map.addSource(name, { type: 'geojson', data: NOTHING })
   const below = map.getLayer('street-names') ? 'street-names' : undefined
-  const text = { 'text-font': ['Noto Sans CJK SC'], 'text-size': 12, 'text-offset': [0, 1.5], 'text-anchor': 'top', 'text-optional': true }
+  const text = {
+    'text-font': ['Noto Sans CJK SC'],
+    'text-size': 12,
+    'text-offset': [0, 1.5],
+    'text-anchor': 'top',
+    'text-optional': true,
+  }
   const halo = { 'text-color': colour('text'), 'text-halo-color': colour('map-halo'), 'text-halo-width': 1.5 }
   const add = (layer: Record<string, unknown>, before?: string): void => void map.addLayer(layer as never, before)
-  add({ id: 'circle-cells', type: 'fill', source: 'circle', paint: { 'fill-opacity': 0.26, 'fill-outline-color': colour('line'), 'fill-color': ['step', ['get', 'minutes'], colour('free'), 10, colour('driving'), 20, colour('asked')] } }, below)
-  add({ id: 'circle-gaps', type: 'fill', source: 'gaps', paint: { 'fill-color': colour('red'), 'fill-opacity': 0.16 } }, below)
-  add({ id: 'circle-gap-lines', type: 'line', source: 'gaps', paint: { 'line-color': colour('red'), 'line-width': 2, 'line-dasharray': [3, 2] } }, below)
-  add({ id: 'sightings', type: 'fill', source: 'sightings', paint: { 'fill-color': colour('handling'), 'fill-opacity': ['interpolate', ['linear'], ['get', 'count'], 1, 0.15, 10, 0.65] } }, below)
-  add({ id: 'regions-all', type: 'line', source: 'city', 'source-layer': 'regions', minzoom: 11, filter: ['!=', ['get', 'level'], 'district'], paint: { 'line-color': colour('soft'), 'line-width': 0.8, 'line-opacity': 0.6 } }, below)
-  add({ id: 'tracks', type: 'line', source: 'tracks', paint: { 'line-color': colour('driving'), 'line-width': 1.6, 'line-opacity': 0.55 } })
-  add({ id: 'route', type: 'line', source: 'route', layout: { 'line-cap': 'round', 'line-join': 'round' }, paint: { 'line-color': colour('accent'), 'line-width': 5, 'line-opacity': 0.85 } })
-  add({ id: 'facilities', type: 'symbol', source: 'facilities', layout: { 'icon-image': ['get', 'sign'], 'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.55, 14, 1], 'icon-allow-overlap': true, 'text-field': ['step', ['zoom'], '', 13.5, ['get', 'name']], ...text }, paint: halo })
-  add({ id: 'teams', type: 'symbol', source: 'teams', layout: { 'icon-image': ['get', 'sign'], 'icon-rotate': ['get', 'turn'], 'icon-rotation-alignment': 'map', 'icon-allow-overlap': true, 'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.5, 14, 0.9], 'text-field': ['step', ['zoom'], '', 12.5, ['get', 'name']], ...text }, paint: { ...halo, 'icon-opacity': ['case', ['get', 'stale'], 0.45, 1] } })
-  add({ id: 'chosen', type: 'symbol', source: 'chosen', layout: { 'icon-image': 'chosen', 'icon-allow-overlap': true } })
-  add({ id: 'cases', type: 'symbol', source: 'cases', layout: { 'icon-image': ['get', 'sign'], 'icon-allow-overlap': true, 'symbol-sort-key': ['-', ['get', 'rank']], 'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.65, 14, 1], 'text-field': ['step', ['zoom'], '', 12, ['get', 'label']], ...text }, paint: halo })
-} // prettier-ignore
+  add(
+    {
+      id: 'circle-cells',
+      type: 'fill',
+      source: 'circle',
+      paint: {
+        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 10, 0.24, 15, 0.1],
+        'fill-outline-color': colour('line'),
+        'fill-color': ['step', ['get', 'minutes'], colour('free'), 10, colour('driving'), 20, colour('asked')],
+      },
+    },
+    below,
+  )
+  add(
+    { id: 'circle-gaps', type: 'fill', source: 'gaps', paint: { 'fill-color': colour('red'), 'fill-opacity': 0.16 } },
+    below,
+  )
+  add(
+    {
+      id: 'circle-gap-lines',
+      type: 'line',
+      source: 'gaps',
+      paint: { 'line-color': colour('red'), 'line-width': 2, 'line-dasharray': [3, 2] },
+    },
+    below,
+  )
+  add(
+    {
+      id: 'sightings',
+      type: 'fill',
+      source: 'sightings',
+      paint: {
+        'fill-color': colour('handling'),
+        'fill-opacity': ['interpolate', ['linear'], ['get', 'count'], 1, 0.15, 10, 0.65],
+      },
+    },
+    below,
+  )
+  add(
+    {
+      id: 'regions-all',
+      type: 'line',
+      source: 'city',
+      'source-layer': 'regions',
+      minzoom: 11,
+      filter: ['!=', ['get', 'level'], 'district'],
+      paint: { 'line-color': colour('soft'), 'line-width': 0.8, 'line-opacity': 0.6 },
+    },
+    below,
+  )
+  add({
+    id: 'tracks',
+    type: 'line',
+    source: 'tracks',
+    paint: { 'line-color': colour('driving'), 'line-width': 1.6, 'line-opacity': 0.55 },
+  })
+  add({
+    id: 'route',
+    type: 'line',
+    source: 'route',
+    layout: { 'line-cap': 'round', 'line-join': 'round' },
+    paint: { 'line-color': colour('accent'), 'line-width': 5, 'line-opacity': 0.85 },
+  })
+  add({
+    id: 'facilities',
+    type: 'symbol',
+    source: 'facilities',
+    layout: {
+      'icon-image': ['get', 'sign'],
+      'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.55, 14, 1],
+      'icon-allow-overlap': true,
+      'text-field': ['step', ['zoom'], '', 13.5, ['get', 'name']],
+      ...text,
+    },
+    paint: halo,
+  })
+  add({
+    id: 'teams',
+    type: 'symbol',
+    source: 'teams',
+    layout: {
+      'icon-image': ['get', 'sign'],
+      'icon-rotate': ['get', 'turn'],
+      'icon-rotation-alignment': 'map',
+      'icon-allow-overlap': true,
+      'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.5, 14, 0.9],
+      'text-field': ['step', ['zoom'], '', 12.5, ['get', 'name']],
+      ...text,
+    },
+    paint: { ...halo, 'icon-opacity': ['case', ['get', 'stale'], 0.45, 1] },
+  })
+  add({
+    id: 'chosen',
+    type: 'symbol',
+    source: 'chosen',
+    layout: { 'icon-image': 'chosen', 'icon-allow-overlap': true },
+  })
+  add({
+    id: 'cases',
+    type: 'symbol',
+    source: 'cases',
+    layout: {
+      'icon-image': ['get', 'sign'],
+      'icon-allow-overlap': true,
+      'symbol-sort-key': ['-', ['get', 'rank']],
+      'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.65, 14, 1],
+      'text-field': ['step', ['zoom'], '', 12, ['get', 'label']],
+      ...text,
+    },
+    paint: halo,
+  })
+  add({
+    id: 'case-letters',
+    type: 'symbol',
+    source: 'cases',
+    minzoom: 11,
+    layout: {
+      'text-field': ['get', 'letter'],
+      'text-size': 12,
+      'text-font': text['text-font'],
+      'text-allow-overlap': true,
+      'symbol-sort-key': ['-', ['get', 'rank']],
+    },
+    paint: { 'text-color': colour('panel') },
+  })
+}
 
 export function fill(map: GlMap, name: SourceName, data: unknown): void {
   const source = map.getSource(name) as GeoJSONSource | undefined
@@ -48,5 +165,6 @@ export function fill(map: GlMap, name: SourceName, data: unknown): void {
 }
 
 export function show(map: GlMap, name: LayerName, on: boolean): void {
-  for (const layer of DRAWN[name]) if (map.getLayer(layer)) map.setLayoutProperty(layer, 'visibility', on ? 'visible' : 'none')
+  for (const layer of DRAWN[name])
+    if (map.getLayer(layer)) map.setLayoutProperty(layer, 'visibility', on ? 'visible' : 'none')
 }

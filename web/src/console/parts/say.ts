@@ -16,7 +16,11 @@ export function useSay() {
 }
 
 /** One thing asked of the server: while it is under way, and what was refused. Never two at once. */
-export function useAsking(): { busy: Ref<boolean>; refused: Ref<string | null>; run: <T>(work: () => Promise<T>) => Promise<T | undefined> } {
+export function useAsking(): {
+  busy: Ref<boolean>
+  refused: Ref<string | null>
+  run: <T>(work: () => Promise<T>) => Promise<T | undefined>
+} {
   const busy = ref(false)
   const refused = ref<string | null>(null)
   const { refusal } = useSay()

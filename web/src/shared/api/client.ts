@@ -20,7 +20,12 @@ export class Refusal extends Error {
   }
 }
 
-const AWAY = new Refusal(0, 'away', '连不上服务器，没有发出；请稍后再试。', 'The server cannot be reached; nothing was sent.')
+const AWAY = new Refusal(
+  0,
+  'away',
+  '连不上服务器，没有发出；请稍后再试。',
+  'The server cannot be reached; nothing was sent.',
+)
 
 export const api = createClient<paths>({ baseUrl: '' })
 api.use({
@@ -49,7 +54,8 @@ export async function ask<T>(asked: Promise<Answered<T>>): Promise<T> {
 
 export function refusalOf(status: number, body: unknown): Refusal {
   const told = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
-  const text = (name: string, otherwise: string) => (typeof told[name] === 'string' ? (told[name] as string) : otherwise)
+  const text = (name: string, otherwise: string) =>
+    typeof told[name] === 'string' ? (told[name] as string) : otherwise
   return new Refusal(
     status,
     text('code', 'unknown'),

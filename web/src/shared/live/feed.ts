@@ -6,7 +6,11 @@ export type Heard = {
   line: (line: Line) => void
   ended: (why: 'signed_out' | 'not_allowed' | 'too_many' | 'broken') => void
 }
-type Close = { again: 'now' | 'soon' | 'later' | 'never'; fresh?: boolean; why?: 'signed_out' | 'not_allowed' | 'too_many' | 'broken' }
+type Close = {
+  again: 'now' | 'soon' | 'later' | 'never'
+  fresh?: boolean
+  why?: 'signed_out' | 'not_allowed' | 'too_many' | 'broken'
+}
 
 const CLOSES: Record<number, Close> = {
   4400: { again: 'never', why: 'broken' },

@@ -21,7 +21,8 @@ export class Places {
 
   /** A frame of the feed. A newer fix wins whatever order they come in. */
   move(message: Moves): void {
-    for (const [teamId, at, lon, lat, headingDeg] of message.teams as Told[]) this.put(teamId, { lon, lat, at, headingDeg })
+    for (const [teamId, at, lon, lat, headingDeg] of message.teams as Told[])
+      this.put(teamId, { lon, lat, at, headingDeg })
     this.tell()
   }
 

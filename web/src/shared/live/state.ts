@@ -106,6 +106,10 @@ function merged(table: ReadonlyMap<string, Row>, rows: Row[], key: (row: Row) =>
 function withDuty(teams: State['teams'], told: Row): State['teams'] {
   const team = teams.get(String(told.team_id))
   if (!team || typeof told.state !== 'string') return teams
-  const duty = { state: told.state, state_since: told.state_since ?? team.state_since, shift_ends_at: told.shift_ends_at ?? null }
+  const duty = {
+    state: told.state,
+    state_since: told.state_since ?? team.state_since,
+    shift_ends_at: told.shift_ends_at ?? null,
+  }
   return new Map(teams).set(team.id, { ...team, ...duty } as Team)
 }

@@ -1,5 +1,15 @@
 /** The one live picture of this window: state, places, the line's health, and the office's time. Begin at `useLive`. */
-import { computed, effectScope, reactive, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue'
+import {
+  computed,
+  effectScope,
+  reactive,
+  ref,
+  shallowRef,
+  watch,
+  type ComputedRef,
+  type Ref,
+  type ShallowRef,
+} from 'vue'
 import { api, ask, Refusal } from '@/shared/api/client'
 import { session } from '@/shared/api/session'
 import { Feed, type Line } from './feed'
@@ -113,7 +123,11 @@ function make(): Live & { begin: () => void; stop: () => void } {
     void second.value
     return line.value === 'live' || !told.complete ? 0 : Math.round((performance.now() - told.complete) / 1000)
   })
-  watch(() => session.token, token => (token ? begin() : stop()), { immediate: true })
+  watch(
+    () => session.token,
+    token => (token ? begin() : stop()),
+    { immediate: true },
+  )
 
   const onEvent = (listen: (event: LiveEvent) => void) => {
     listeners.add(listen)

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import type { LiveEvent } from '@/shared/live/state'
+import { kindOf } from './alarm-kinds'
+
+const event = (kind: string, data: Record<string, unknown> = {}) =>
+  ({ seq: 1, id: '1', kind, case_id: 'c', data }) as unknown as LiveEvent
+
+test('a search that finds nobody, a missed clock, a gap and a request call for attention', () => {
+  const kinds = ['search.alarm', 'clock.missed', 'circle.gap_opened', 'approval.asked'].map(kind => kindOf(event(kind)))
+  expect(kinds).toEqual(['search', 'clock', 'gap', 'approval'])
+})
+test('a critical case calls for attention, and one that a person must accept', () => {
+  const opened = (row: Record<string, unknown>) => event('case.opened', { rows: { cases: [{ id: 'c', ...row }] } })
+  expect(kindOf(opened({ priority: 'critical', stage: 'accepted' }))).toBe('critical')
+  expect(kindOf(opened({ priority: 'normal', stage: 'discovered' }))).toBe('new_case')
+  expect(kindOf(opened({ priority: 'normal', stage: 'accepted' }))).toBeNull()
+})
+test('an offer within the circle is no alarm, one outside is', () => {
+  expect(kindOf(event('offer.made'))).toBeNull()
+  expect(kindOf(event('offer.made', { alarm: 'outside_circle' }))).toBe('search')
+})

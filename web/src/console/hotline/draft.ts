@@ -1,0 +1,141 @@
+/** A call being taken: what the operator has typed so far, the report it becomes, and how it is kept. Pure but for `keep` and `kept`. */
+import type { Shapes } from '@/shared/api/client'
+
+export type Danger = Shapes['Danger']
+export type Looks = {
+  sex: Shapes['Sex']
+  age_band: Shapes['AgeBand']
+  posture: Shapes['Posture']
+  colours: string[]
+  belongings: string[]
+}
+export type Pin = { lon: number; lat: number }
+/** id, acceptId, joinId: made once per call, so that a repeat after a lost answer has no second effect. place: said in words, as it goes
+ * into the report; placeByHand: the operator wrote it; chosen: the landmark that was chosen, which holds as long as the pin is there. sameAs: the case that the caller means. */
+export type Draft = {
+  id: string
+  acceptId: string
+  joinId: string
+  startedAt: string
+  number: string
+  caller: string
+  callBack: boolean
+  words: string
+  sought: string
+  pin: Pin | null
+  place: string
+  placeByHand: boolean
+  chosen: { name: string; kind: string; lon: number; lat: number } | null
+  people: number
+  dangers: Danger[]
+  looks: Looks
+  recording: string
+  sameAs: string | null
+}
+
+export const COLOURS = ['black', 'grey', 'white', 'red', 'yellow', 'green', 'blue', 'brown'] as const
+export const BELONGINGS = ['bedding', 'bags', 'cart', 'wheelchair', 'crutches', 'dog', 'suitcase', 'child'] as const
+export const SEXES = ['male', 'female', 'unknown'] as const
+export const AGES = ['infant', 'child', 'teen', 'adult', 'old', 'unknown'] as const
+export const POSTURES = ['lying', 'sitting', 'standing', 'walking', 'unknown'] as const
+
+/** startedAt stays empty until something is typed. */
+export function freshDraft(newId: () => string): Draft {
+  return {
+    id: newId(),
+    acceptId: newId(),
+    joinId: newId(),
+    startedAt: '',
+    number: '',
+    caller: '',
+    callBack: false,
+    words: '',
+    sought: '',
+    pin: null,
+    place: '',
+    placeByHand: false,
+    chosen: null,
+    people: 1,
+    dangers: [],
+    looks: { sex: 'unknown', age_band: 'unknown', posture: 'unknown', colours: [], belongings: [] },
+    recording: '',
+    sameAs: null,
+  }
+}
+
+/** Nothing typed, nothing chosen: there is nothing to lose. */
+export function isBlank(draft: Draft): boolean {
+  const { looks } = draft
+  const typed = [draft.number, draft.caller, draft.words, draft.sought, draft.place, draft.recording].some(text =>
+    text.trim(),
+  )
+  const seen =
+    [looks.sex, looks.age_band, looks.posture].some(one => one !== 'unknown') ||
+    looks.colours.length + looks.belongings.length > 0
+  return (
+    !typed && !seen && !draft.pin && !draft.dangers.length && draft.people === 1 && !draft.callBack && !draft.sameAs
+  )
+}
+
+/** What is still missing before it can be sent: the name of a field, the first that the operator should go to. */
+export function missing(draft: Draft): 'place' | 'people' | 'number' | null {
+  if (!draft.pin) return 'place'
+  if (!Number.isInteger(draft.people) || draft.people < 1 || draft.people > 999) return 'people'
+  if (draft.callBack && !draft.number.trim()) return 'number'
+  return null
+}
+
+/** Without a place there is no report. `asked`: only to ask for similar ones, so without who calls. */
+export function reportOf(draft: Draft, asked = false): Shapes['Report'] | null {
+  if (!draft.pin) return null
+  const report: Shapes['Report'] = {
+    channel: 'hotline',
+    place: { lon: draft.pin.lon, lat: draft.pin.lat, crs: 'wgs84' },
+    people_count: Number.isInteger(draft.people) && draft.people > 0 ? Math.min(draft.people, 999) : 1,
+    looks: draft.looks,
+    dangers: draft.dangers,
+    description: draft.words.trim().slice(0, 2000),
+    address: draft.place.trim().slice(0, 200),
+  }
+  if (asked) return report
+  const phone = draft.number.trim()
+  const name = draft.caller.trim()
+  const contact = phone || name ? { phone: phone || null, name: name || null, call_back: draft.callBack } : null
+  return { ...report, id: draft.id, contact, recording_ref: draft.recording.trim() || null }
+}
+
+/** The numbers to ring first for what has been ticked, in the order of the policy. */
+export function callFirst(dangers: readonly Danger[], known: readonly Shapes['DangerAsked'][]): string[] {
+  return [...new Set(known.filter(one => dangers.includes(one.code)).flatMap(one => one.call_first))]
+}
+
+/** The key that ticks the nth danger: 1…9, 0, then -, =. */
+export const DANGER_KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '-', '=']
+
+const KEY = 'rescue.hotline.draft'
+
+/** Survives a reload of this tab and nothing else: signing out clears it. */
+export function keep(draft: Draft | null): void {
+  if (draft && !isBlank(draft)) sessionStorage.setItem(KEY, JSON.stringify(draft))
+  else sessionStorage.removeItem(KEY)
+}
+
+export function kept(newId: () => string): Draft | null {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as unknown
+    return found ? draftFrom(found, newId) : null
+  } catch {
+    return null
+  }
+}
+
+/** A draft from what was kept or parked, also by an older version of this page: what it does not know stays as it is in a fresh one. */
+export function draftFrom(found: unknown, newId: () => string): Draft {
+  const fresh = freshDraft(newId)
+  if (typeof found !== 'object' || found === null) return fresh
+  const told = found as Partial<Draft>
+  const known = Object.fromEntries(
+    Object.keys(fresh).map(name => [name, told[name as keyof Draft] ?? fresh[name as keyof Draft]]),
+  )
+  return { ...(known as Draft), looks: { ...fresh.looks, ...(told.looks ?? {}) } }
+}
