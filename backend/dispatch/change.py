@@ -21,7 +21,7 @@ from backend.access.permissions import Object, demand
 from backend.bulk import add_rows
 from backend.dispatch.lifecycle import Stage
 from backend.dispatch.notices import enqueue_notices
-from backend.dispatch.records import Approval, Case, Offer, Revisit, Row
+from backend.dispatch.records import Approval, Case, ClockRow, Offer, Revisit, Row
 from backend.dispatch.tables import NOT_IN_LOG, TABLES, key_of
 from backend.dispatch.words import Words
 from backend.dispatch.words import keep as keep_words
@@ -169,10 +169,16 @@ def _told(rows: Sequence[tuple[Row | None, Row]]) -> dict[str, list[dict[str, An
     told: dict[str, list[dict[str, Any]]] = {}
     for before, after in rows:
         name = TABLES[type(after)].name
-        changed = difference(before, after)
+        changed = difference(None if _is_back(before, after) else before, after)
         kept = {k: v for k, v in changed.items() if k not in NOT_IN_LOG.get(name, ())}
         told.setdefault(name, []).append({**{k: getattr(after, k) for k in key_of(after)}, **kept})
     return told
+
+
+def _is_back(before: Row | None, after: Row) -> bool:
+    """Whether it was over and runs again: a picture made meanwhile left it out, so the event tells the whole row."""
+    over = "ended_at" if isinstance(after, ClockRow) else "closed_at" if isinstance(after, Case) else None
+    return over is not None and getattr(before, over, None) is not None and getattr(after, over) is None
 
 
 def difference(before: Row | None, after: Row) -> dict[str, Any]:

@@ -112,7 +112,10 @@ def to_wgs84(lon: float, lat: float, crs: Crs) -> LonLat:
     """
     if crs is Crs.WGS84:
         return LonLat(lon, lat)
-    place = _first_guess(lon, lat, crs)
+    try:
+        place = _first_guess(lon, lat, crs)
+    except datum.GeoError:
+        return LonLat(lon, lat)  # at the end of the world the correction would lead beyond it
     for _ in range(8):
         there_lon, there_lat = from_wgs84(place, crs)
         miss_lon, miss_lat = there_lon - lon, there_lat - lat

@@ -263,7 +263,7 @@ def _changes_rights(told: Told, actor: Actor) -> bool:
     """Of this account, or of a role that it has."""
     said = told.event.data
     if told.event.kind == in_force.CHANGED:
-        return not set(said["roles"]).isdisjoint(actor.roles)
+        return not set(said.get("roles", ())).isdisjoint(actor.roles)
     return told.event.kind == "account.changed" and said.get("account_id") == actor.id
 
 

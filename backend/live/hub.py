@@ -246,7 +246,7 @@ class Hub:
             closing = RIGHTS_CHANGED if event.data["active"] else SIGN_IN_AGAIN
             self._end_where(lambda actor: actor.id == account_id, closing)
         elif event.kind == in_force.CHANGED:
-            roles = set(event.data["roles"])
+            roles = set(event.data.get("roles", ()))
             self._end_where(lambda actor: not roles.isdisjoint(actor.roles), RIGHTS_CHANGED)
         elif event.kind == "team.off_duty":
             self._moves.off_duty(UUID(event.data["team_id"]), event.occurred_at)

@@ -81,6 +81,19 @@ def test_what_cannot_be_a_position_is_refused_with_a_reason(lon: float, lat: flo
     assert refused.value.en
 
 
+@given(
+    st.sampled_from([-180.0, -179.999, 179.999, 180.0]) | st.floats(-180, 180),
+    st.sampled_from([-90.0, -89.999, 89.999, 90.0]) | st.floats(-90, 90),
+    st.sampled_from(Crs),
+)
+def test_anywhere_on_earth_is_judged_and_nothing_fails(lon: float, lat: float, crs: Crs) -> None:
+    try:
+        located = locate(lon, lat, crs, CITY)
+    except Invalid:
+        return
+    assert math.isfinite(located.place.lon)
+
+
 def test_swapped_coordinates_are_recognised_where_both_would_be_valid() -> None:
     area = ServiceArea(shapely.box(70, 30, 75, 35))
     with pytest.raises(Invalid) as refused:

@@ -48,11 +48,11 @@ class Town:
             self.people[name] = await self.api.person(*roles, login=name, **more)
         return self.people[name]
 
-    async def report(self, place: tuple[float, float] = IN_ZHONGSHAN, **other: Any) -> UUID:
-        """Somebody reports; the id of the case it belongs to."""
-        receipt = (await self.api.public.did("/api/reports", a_report(place, **other)))["receipt"]
-        leader = await self.somebody("shift_leader")
-        board = await leader.saw("/api/cases")
+    async def report(
+        self, place: tuple[float, float] = IN_ZHONGSHAN, *, by: Person | None = None, **other: Any
+    ) -> UUID:
+        """Somebody reports, the public when nobody is named; the id of the case it belongs to."""
+        receipt = (await (by or self.api.public).did("/api/reports", a_report(place, **other)))["receipt"]
         async with self.api.office.db.connect() as tx:
             found = await tx.exec_driver_sql(
                 "SELECT l.case_id FROM sightings s JOIN case_sightings l ON l.city_id = s.city_id AND l.sighting_id = s.id "
@@ -60,7 +60,6 @@ class Town:
                 (receipt,),
             )
             case_id: UUID = found.scalar_one()
-        assert str(case_id) in {one["id"] for one in board["cases"]}
         return case_id
 
     async def case(self, case_id: UUID) -> dict[str, Any]:

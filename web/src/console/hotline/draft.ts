@@ -129,6 +129,18 @@ export function kept(newId: () => string): Draft | null {
   }
 }
 
+let held: { account: string; draft: Draft } | null = null
+
+/** When a session ends by itself the draft stays in this page's memory, and only for the one who typed it. */
+export function hold(account: string, draft: Draft): void {
+  held = isBlank(draft) ? null : { account, draft }
+}
+export function heldFor(account: string): Draft | null {
+  const found = held?.account === account ? held.draft : null
+  held = null
+  return found
+}
+
 /** A draft from what was kept or parked, also by an older version of this page: what it does not know stays as it is in a fresh one. */
 export function draftFrom(found: unknown, newId: () => string): Draft {
   const fresh = freshDraft(newId)

@@ -3,14 +3,15 @@ import { computed, onUnmounted, ref, shallowRef, watch } from 'vue'
 import { api, ask, newId, Refusal, type Shapes } from '@/shared/api/client'
 import { session } from '@/shared/api/session'
 import { useSay } from '../parts/say'
-import { freshDraft, isBlank, keep, kept, reportOf, type Draft, type Pin } from './draft'
+import { freshDraft, heldFor, hold, isBlank, keep, kept, reportOf, type Draft, type Pin } from './draft'
 
 const SIMILAR_AFTER_MS = 1_200
 const PLACE_AFTER_MS = 200
 
 export function useCall(now: () => number) {
   const { refusal, both } = useSay()
-  const before = kept(newId)
+  const account = session.me?.id ?? ''
+  const before = heldFor(account) ?? kept(newId)
   const draft = ref<Draft>(before ?? freshDraft(newId))
   const restored = ref(before !== null)
   watch(draft, typed => session.token && keep(typed), { deep: true })
@@ -70,7 +71,10 @@ export function useCall(now: () => number) {
     comparing.value = true
     timer = window.setTimeout(() => void compare(text), SIMILAR_AFTER_MS)
   }, { immediate: true }) // prettier-ignore
-  onUnmounted(() => clearTimeout(timer))
+  onUnmounted(() => {
+    clearTimeout(timer)
+    if (!session.token && session.ended !== 'signed_out') hold(account, draft.value)
+  })
 
   async function compare(text: string): Promise<void> {
     const mine = comparison

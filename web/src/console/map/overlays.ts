@@ -77,7 +77,7 @@ export function addOverlays(map: GlMap): void {
       source: 'city',
       'source-layer': 'regions',
       minzoom: 11,
-      filter: ['!=', ['get', 'level'], 'district'],
+      filter: ['in', ['get', 'level'], ['literal', ['street', 'community']]],
       paint: { 'line-color': colour('soft'), 'line-width': 0.8, 'line-opacity': 0.6 },
     },
     below,

@@ -3,7 +3,15 @@ import { busyOf, doing, freeAt, type Doing } from '@/shared/live/doing'
 import type { Place } from '@/shared/live/places'
 import type { State, Team } from '@/shared/live/state'
 
-export type TeamLine = { team: Team; doing: Doing; caseId: string | null; freeAt: number | null; fixAgeS: number | null; sinceS: number; shiftLeftS: number | null }
+export type TeamLine = {
+  team: Team
+  doing: Doing
+  caseId: string | null
+  freeAt: number | null
+  fixAgeS: number | null
+  sinceS: number
+  shiftLeftS: number | null
+}
 export type TeamFilter = { text: string; doing: Doing | '' }
 
 const ORDER: Record<Doing, number> = { handling: 0, driving: 1, asked: 2, free: 3, resting: 4, off_duty: 5 }
@@ -30,7 +38,10 @@ export function teamLines(state: State, places: ReadonlyMap<string, Place>, now:
 export function fitsTeam(line: TeamLine, wanted: TeamFilter, skill: (code: string) => string): boolean {
   if (wanted.doing && line.doing !== wanted.doing) return false
   const text = wanted.text.trim().toLowerCase()
-  return !text || [line.team.name, line.team.code, ...line.team.skills.map(skill)].some(part => part.toLowerCase().includes(text))
+  return (
+    !text ||
+    [line.team.name, line.team.code, ...line.team.skills.map(skill)].some(part => part.toLowerCase().includes(text))
+  )
 }
 
 /** 12 min, 1:05 h … short enough for a column. */
@@ -38,5 +49,8 @@ export function age(seconds: number, both: (zh: string, en: string) => string): 
   if (seconds < 90) return both(`${Math.round(seconds)} 秒`, `${Math.round(seconds)} s`)
   const minutes = Math.round(seconds / 60)
   if (minutes < 120) return both(`${minutes} 分`, `${minutes} min`)
-  return both(`${Math.floor(minutes / 60)} 小时 ${minutes % 60} 分`, `${Math.floor(minutes / 60)} h ${minutes % 60} min`)
+  return both(
+    `${Math.floor(minutes / 60)} 小时 ${minutes % 60} 分`,
+    `${Math.floor(minutes / 60)} h ${minutes % 60} min`,
+  )
 }

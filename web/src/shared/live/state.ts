@@ -92,7 +92,7 @@ function change(state: State, event: LiveEvent): State {
   for (const [name, rows] of Object.entries(event.data.rows ?? {})) {
     if (name in KEYS) after[name] = merged(state[name as Table] as ReadonlyMap<string, Row>, rows, KEYS[name as Table])
   }
-  if (event.kind.startsWith('team.')) after.teams = withDuty(after.teams as State['teams'], event.data)
+  if (event.kind.startsWith('team.')) after.teams = withDuty(after.teams as State['teams'], event)
   return after as State
 }
 
@@ -103,12 +103,13 @@ function merged(table: ReadonlyMap<string, Row>, rows: Row[], key: (row: Row) =>
   return after
 }
 
-function withDuty(teams: State['teams'], told: Row): State['teams'] {
+function withDuty(teams: State['teams'], event: LiveEvent): State['teams'] {
+  const told = event.data
   const team = teams.get(String(told.team_id))
   if (!team || typeof told.state !== 'string') return teams
   const duty = {
     state: told.state,
-    state_since: told.state_since ?? team.state_since,
+    state_since: event.occurred_at,
     shift_ends_at: told.shift_ends_at ?? null,
   }
   return new Map(teams).set(team.id, { ...team, ...duty } as Team)

@@ -1,0 +1,119 @@
+"""Every desk in a town at work: pictured for the documents, and looked at by axe for what keeps people out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from tests.web.conftest import ROOT, Shot
+from tests.web.town import Town, at_desk, window_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TEAMS = [f"T{n:02}" for n in range(1, 15)]
+REPORTS: list[tuple[float, float, str, list[str]]] = [
+    (121.6147, 38.9140, "人民路地下通道口，老人躺在地上，衣着单薄", ["exposure"]),
+    (121.5850, 38.9060, "公交站候车亭内有人睡觉", []),
+    (121.6000, 38.9120, "超市门口男子抱头坐着，叫不应", ["unconscious"]),
+    (121.5610, 38.8990, "天桥下两人，有被褥", []),
+    (121.6305, 38.9205, "女孩独自在广场哭，约七八岁", ["minor"]),
+    (121.5730, 38.8820, "海边步道长椅上有人", []),
+    (121.5520, 38.9150, "桥洞里有人咳嗽不止", ["acute_illness"]),
+    (121.6420, 38.9130, "银行自助厅内过夜", []),
+    (121.5930, 38.9240, "街心花园老人迷路", []),
+]
+ADVANCED = 5
+"""So many of them are taken by teams; three of these are handled."""
+# name, roles, address
+DESKS = [
+    ("board", "dispatcher", "board"),
+    ("hotline", "operator", "hotline"),
+    ("verification", "checker", "verification"),
+    ("teams", "dispatcher", "teams"),
+    ("replay", "dispatcher", "replay"),
+    ("leader", "shift_leader", "leader"),
+    ("admin", "admin", "admin"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def busy(town: Town) -> AsyncIterator[Town]:
+    """Teams on the roads, cases at every stage, one request waiting for the shift leader."""
+    teams = dict(zip(TEAMS, await town.go_on_duty(*TEAMS), strict=True))
+    places = {code: await _base_of(town, team_id) for code, team_id in teams.items()}
+    for n, (code, (lon, lat)) in enumerate(places.items()):
+        await town.move(teams[code], lon, lat, heading_deg=n * 47 % 360)
+    cases = [await _report(town, *report) for report in REPORTS]
+    officers = [(case_id, await town.accept_offer(case_id)) for case_id in cases[:ADVANCED]]
+    for case_id, officer in officers[:3]:
+        await town.handle(case_id, officer)
+    dispatcher = await town.somebody("dispatcher")
+    await dispatcher.did(
+        f"/api/cases/{cases[ADVANCED]}/ask", {"action": "extend", "by": "30 min", "reason": "道路封闭，队伍绕行"}
+    )
+    yield town
+
+
+async def _report(town: Town, lon: float, lat: float, words: str, dangers: list[str]) -> UUID:
+    more = {"description": words, "dangers": dangers, "address": words.partition("，")[0]}
+    if not dangers:
+        return await town.report((lon, lat), **more)
+    contact = {"phone": "13900000001", "call_back": True}
+    operator = await town.somebody("operator")
+    return await town.report((lon, lat), by=operator, channel="hotline", contact=contact, **more)
+
+
+async def _base_of(town: Town, team_id: UUID) -> tuple[float, float]:
+    async with town.api.office.db.connect() as tx:
+        found = await tx.exec_driver_sql("SELECT base_lon, base_lat FROM teams WHERE id = $1", (team_id,))
+        lon, lat = found.one()
+    return lon, lat
+
+
+async def looked_at(page: Page) -> list[str]:
+    """What axe finds that is serious or critical, as readable lines."""
+    await page.evaluate((ROOT / "web/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    grave = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in grave for node in one["nodes"][:3]]
+
+
+@pytest.mark.parametrize(("name", "role", "address"), DESKS, ids=[desk[0] for desk in DESKS])
+async def test_a_desk_is_pictured_and_shuts_nobody_out(
+    busy: Town, browser: Browser, shot: Shot, name: str, role: str, address: str
+) -> None:
+    page = await window_of(browser, busy, role)
+    await at_desk(page, busy, address)
+    await asyncio.sleep(1.5)  # the map draws its tiles
+    await shot(page, name)
+    assert await looked_at(page) == []
+    await page.get_by_role("button", name="浅色").click()
+    await asyncio.sleep(1)
+    await shot(page, f"{name}-light")
+    assert await looked_at(page) == []
+    overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+    await page.context.close()
+
+
+async def test_a_case_is_pictured_and_shuts_nobody_out(busy: Town, browser: Browser, shot: Shot) -> None:
+    page = await window_of(browser, busy, "dispatcher")
+    for _ in range(3):
+        await page.keyboard.press("ArrowDown")
+    for n, tab in enumerate(("overview", "why", "timeline", "sightings", "visits"), start=1):
+        await page.keyboard.press(str(n))
+        await asyncio.sleep(0.5)
+        await shot(page, f"case-{tab}")
+        assert await looked_at(page) == []
+    await page.context.close()
+
+
+async def test_the_way_in_is_pictured_and_shuts_nobody_out(busy: Town, browser: Browser, shot: Shot) -> None:
+    page = await browser.new_page()
+    await page.goto(busy.url)
+    await shot(page, "sign-in")
+    assert await looked_at(page) == []
+    await page.close()
