@@ -104,8 +104,8 @@ async def change_policy(
         await tx.execute(
             text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))"), {"k": f"policy:{office.city_id}"}
         )
-        old = await _in_force(tx, office)
-        if old.digest != expected_digest:
+        old, digest = await _in_force(tx, office)
+        if digest != expected_digest:
             raise Conflict(
                 "规则刚刚被他人修改，请重新载入后再改。",
                 "Somebody has just changed the policy: load it again.",
@@ -117,11 +117,15 @@ async def change_policy(
     return answer
 
 
-async def _in_force(tx: AsyncConnection, office: Office) -> Policy:
+async def _in_force(tx: AsyncConnection, office: Office) -> tuple[Policy, str]:
+    """The policy that is in force and its digest; one that this version cannot use is compared as what this process obeys."""
     last = await in_force.last_written(tx, office)
     if last is None or last.number == office.policy_number:
-        return office.city.policy
-    return parse_policy(last.text, in_force.named(last.number))
+        return office.city.policy, office.city.policy.digest
+    try:
+        return parse_policy(last.text, in_force.named(last.number)), last.policy_hash
+    except PolicyError:
+        return office.city.policy, last.policy_hash
 
 
 async def _write(

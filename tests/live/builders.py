@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from backend.live.feed import Feed, Line
 from backend.live.frames import text_frame
 from backend.live.hub import Hub
 from backend.office import Office
+from ops.local.valkey import Valkey
 from tests.access.builders import NOW, add_session
 
 HOUR = timedelta(hours=1)
@@ -122,3 +124,12 @@ async def following(
         socket.said.put_nowait(None)
         socket.moving.set()
         await asyncio.wait_for(serving, 10)
+
+
+def start_at(valkey: Valkey, url: str) -> None:
+    """Starts it again where its clients look for it: a restart otherwise gets a fresh socket."""
+    socket = Path(url.removeprefix("unix://").partition("?")[0])
+    valkey.folder.mkdir(exist_ok=True)
+    socket.parent.mkdir(mode=0o700, exist_ok=True)
+    (valkey.folder / "socket").write_text(str(socket))
+    valkey._launch(socket)

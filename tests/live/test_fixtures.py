@@ -12,5 +12,7 @@ def test_the_fixtures_of_the_screen_are_what_the_feed_tells_now(database_url: st
     for name, text in texts.items():
         assert len(text.encode()) < LARGEST_BYTES
         for line, (now, then) in enumerate(zip(text.splitlines(), written[name].splitlines(), strict=False), start=1):
-            assert now == then, f"{name}.json, line {line}: run python -m tests.live.write_fixtures and look at the change"
+            assert now == then, (
+                f"{name}.json, line {line}: run python -m tests.live.write_fixtures and look at the change"
+            )
         assert text == written[name]

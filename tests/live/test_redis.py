@@ -19,7 +19,7 @@ from backend.live.positions import Fix, Positions
 from backend.live.wire import Wire
 from ops.local.valkey import Valkey
 from tests.access.builders import CITY, NOW, XIGANG, ZHONGSHAN, add_account, add_event, an_office
-from tests.live.builders import counted, following
+from tests.live.builders import counted, following, start_at
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_screens_go_on_while_redis_is_away_and_are_quick_again_afterwards(
                 await socket.got_events(count)
             await asyncio.sleep(0.6)
             assert not reading.is_up
-            _start_at(valkey, url)
+            start_at(valkey, url)
             await _is_up(reading)
             hub._poll_s = 60  # from here on only a nudge brings it in time
             await asyncio.sleep(0.6)
@@ -245,12 +245,3 @@ def _fix(
 ) -> Fix:
     at = NOW + timedelta(seconds=seconds, minutes=minutes)
     return Fix(team_id=team_id or new_id(), at=at, lon=lon, lat=38.91, regions=regions or (ZHONGSHAN, CITY))  # type: ignore[arg-type]
-
-
-def _start_at(valkey: Valkey, url: str) -> None:
-    """Starts it again where its clients look for it: a restart otherwise gets a fresh socket."""
-    socket = Path(url.removeprefix("unix://").partition("?")[0])
-    valkey.folder.mkdir(exist_ok=True)
-    socket.parent.mkdir(mode=0o700, exist_ok=True)
-    (valkey.folder / "socket").write_text(str(socket))
-    valkey._launch(socket)

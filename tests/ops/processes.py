@@ -87,6 +87,19 @@ async def exit_code(process: "subprocess.Popen[bytes]") -> int:
 async def serving(given: Mapping[str, str], folder: Path) -> "AsyncIterator[tuple[subprocess.Popen[bytes], Api]]":
     """An API process that is ready, and one who speaks to it."""
     process = start("serve", given, folder / "serve.log")
+    try:
+        async with speaking(given) as api:
+            await ready(api.http, process, folder / "serve.log")
+            yield process, api
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+@asynccontextmanager
+async def speaking(given: Mapping[str, str]) -> "AsyncIterator[Api]":
+    """One who speaks to the API process of these settings, whether it runs or not, and makes accounts in its database."""
     port = int(given["RESCUE_PORT"])
     engine = make_engine(given["RESCUE_DATABASE_URL"])
     office = Office(open_city(Path(given["RESCUE_CITY"])), engine, ring=RING)
@@ -94,12 +107,8 @@ async def serving(given: Mapping[str, str], folder: Path) -> "AsyncIterator[tupl
     app = cast("Any", SimpleNamespace(state={"parts": SimpleNamespace(office=office, clock=clock)}))
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http:
-            await ready(http, process, folder / "serve.log")
-            yield process, Api(app=app, http=http, port=port)
+            yield Api(app=app, http=http, port=port)
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
         await engine.dispose()
 
 

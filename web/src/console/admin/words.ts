@@ -1,4 +1,5 @@
 import { words as people } from './people-words'
+import { words as policy } from './policy-words'
 
 /** The policy's own words stand beside its tab. */
 export const words = {
@@ -16,6 +17,7 @@ export const words = {
     pick: '在地图上点选位置',
     picked: '已选 {lon}, {lat}',
     people: people.zh,
+    policy: policy.zh,
     teams: {
       add: '新增队伍',
       change: '修改队伍',
@@ -154,6 +156,7 @@ export const words = {
     pick: 'Click the map to mark the place',
     picked: 'Marked {lon}, {lat}',
     people: people.en,
+    policy: policy.en,
     teams: {
       add: 'Add a team',
       change: 'Change the team',
