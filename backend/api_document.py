@@ -37,11 +37,14 @@ from backend.dispatch.records import (
     OfferState,
     SuggestionState,
 )
+from backend.dispatch.statistics import Bucket
 from backend.gate import NEVER_LIMITED
 from backend.intake.looks import AgeBand, Posture, Sex
 from backend.intake.report import Channel
 from backend.patrol.duty import DutyState
+from backend.patrol.team_changes import Organisation, ShiftPattern
 from backend.policy import Danger, Priority, Role, Unit
+from backend.referral.facilities import FacilityKind
 from backend.web import PROBLEM, Problem
 
 OPEN_TO_ALL: Final = frozenset(
@@ -64,6 +67,7 @@ _WORDS: Final[dict[int, str]] = {
 
 NAMED: Final[Mapping[str, Any]] = {
     "AgeBand": AgeBand,
+    "Bucket": Bucket,
     "ApprovalAction": ApprovalAction,
     "ApprovalState": ApprovalState,
     "CaseChannel": CaseChannel,
@@ -72,14 +76,17 @@ NAMED: Final[Mapping[str, Any]] = {
     "ClockState": ClockRowState,
     "Danger": Danger,
     "DutyState": DutyState,
+    "FacilityKind": FacilityKind,
     "Mode": Mode,
     "OfferState": OfferState,
+    "Organisation": Organisation,
     "Outcome": Outcome,
     "Posture": Posture,
     "Priority": Priority,
     "PublicState": PublicState,
     "Role": Role,
     "Sex": Sex,
+    "ShiftPattern": ShiftPattern,
     "Stage": Stage,
     "SuggestionState": SuggestionState,
     "Suspicion": Suspicion,

@@ -60,6 +60,24 @@ def command(name: str, about: UUID | None, body: CommandBody, by: Actor, now: da
     return Command(name=name, by=by, now=now, at=happened_at(body.occurred_at, now), id=body.command_id, args=args)
 
 
+def moment(text: str, field: str) -> datetime:
+    """A moment from an address, in RFC 3339 with its zone. Raises Invalid: a bare number, say, is no moment.
+
+    Left to the framework "0.5" would be half a second after 1970.
+    """
+    try:
+        found = msgspec.convert(text, datetime, strict=True)
+    except msgspec.ValidationError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise Invalid(
+            f"{field} 应为带时区的时间，如 2016-09-19T06:00:00+08:00。",
+            f"{field} is a time with its zone, such as 2016-09-19T06:00:00+08:00.",
+            field=field,
+        )
+    return found
+
+
 async def who_asks(connection: ASGIConnection[Any, Any, Any, State], office: Office) -> Actor:
     """The actor of a request: a session or partner key as `Authorization: Bearer …`, else the public.
 

@@ -7,6 +7,7 @@ from cyclopts import App
 
 from backend import in_force
 from backend.city import open_city
+from backend.clock import Clock
 from backend.db import make_engine
 from backend.dispatch import policy_change
 from backend.ids import new_id
@@ -27,7 +28,7 @@ def show() -> None:
     _with(_show)
 
 
-async def _show(office: Office, _now: SteadyTime) -> None:
+async def _show(office: Office, _clock: Clock) -> None:
     async with office.db.connect() as tx:
         last = await in_force.last_written(tx, office)
     if last is None:
@@ -49,13 +50,13 @@ def from_file(*, reason: str = "恢复为城市文件 back to the city's file") 
     reason: 理由。Why.
     """
 
-    async def back(office: Office, time: SteadyTime) -> None:
-        await _back(office, time, reason)
+    async def back(office: Office, clock: Clock) -> None:
+        await _back(office, clock, reason)
 
     _with(back)
 
 
-async def _back(office: Office, time: SteadyTime, reason: str) -> None:
+async def _back(office: Office, clock: Clock, reason: str) -> None:
     # Without obeying the last one first: that it cannot be used may be the very reason for going back.
     file, text = office.city.policy, office.city.policy_text
     async with office.db.connect() as tx:
@@ -64,14 +65,14 @@ async def _back(office: Office, time: SteadyTime, reason: str) -> None:
         print("现行规则就是城市文件。 The city's file is in force already.")
         return
     done = await policy_change.change_policy(
-        office, new_id(), text, expected_digest=last.policy_hash, reason=reason, by=OPERATOR, now=time.now()
+        office, new_id(), text, expected_digest=last.policy_hash, reason=reason, by=OPERATOR, now=clock.now()
     )
     print(
         f"已生效：第 {done.number} 次修改，摘要 {done.digest}。 In force: change {done.number}, digest {done.digest}."
     )
 
 
-def _with(do: Callable[[Office, SteadyTime], Awaitable[None]]) -> None:
+def _with(do: Callable[[Office, Clock], Awaitable[None]]) -> None:
     settings = settings_here()
 
     async def run() -> None:
@@ -79,7 +80,7 @@ def _with(do: Callable[[Office, SteadyTime], Awaitable[None]]) -> None:
         try:
             office = Office(open_city(settings.city_folder), engine, ring=settings.ring)
             async with SteadyTime(engine, office.city_id) as time:
-                await do(office, time)
+                await do(office, settings.clock.by(time.now))
         finally:
             await engine.dispose()
 

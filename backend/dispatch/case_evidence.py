@@ -17,7 +17,7 @@ from backend.dispatch import call_backs, find
 from backend.dispatch.evidence import Item, Seen, TrackPoint, checklist
 from backend.dispatch.protection import Handling
 from backend.dispatch.records import CallBack, Case, HandlingRow
-from backend.errors import Conflict
+from backend.errors import Invalid
 from backend.geo.place import LonLat
 from backend.office import Office
 
@@ -50,12 +50,12 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 async def case_evidence(tx: AsyncConnection, office: Office, case: Case, *, by: Actor) -> Evidence:
-    """Of the newest visit to a case that the actor may see; it tells of people. Raises NotAllowed, NotFound, Conflict
+    """Of the newest visit to a case that the actor may see; it tells of people. Raises NotAllowed, NotFound, Invalid
     `no_visit` before anybody arrived."""
     demand(office.city.policy.roles, by, "person:read")
     visits = await find.handlings_of(tx, office, case.id)
     if not visits:
-        raise Conflict("还没有队伍到场，无可核查。", "No team has been there yet.", code="no_visit")
+        raise Invalid("还没有队伍到场，无可核查。", "No team has been there yet.", code="no_visit")
     visit = visits[-1]
     demand(office.city.policy.roles, by, "person:read", Object(regions=case.regions, teams=[visit.team_id]))
     track = await _track(tx, office, visit)

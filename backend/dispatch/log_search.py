@@ -98,16 +98,10 @@ async def _conditions(tx: AsyncConnection, office: Office, wanted: LogFilter) ->
     if wanted.team_id is not None:
         found.append(e.teams.bool_op("@>")(cast([wanted.team_id], ARRAY(Uuid))))
     if wanted.since is not None:
-        found.append(e.seq > await _seq_before(tx, office, _aware(wanted.since, "since")))
+        found.append(e.seq > await _seq_before(tx, office, wanted.since))
     if wanted.until is not None:
-        found.append(e.seq <= await _seq_before(tx, office, _aware(wanted.until, "until")))
+        found.append(e.seq <= await _seq_before(tx, office, wanted.until))
     return found
-
-
-def _aware(moment: datetime, field: str) -> datetime:
-    if moment.tzinfo is None:
-        raise Invalid("时间必须带时区。", "A time needs its zone.", field=field)
-    return moment
 
 
 async def _case_id(tx: AsyncConnection, office: Office, said: str) -> UUID | None:

@@ -29,6 +29,7 @@ SHOWN_AFTER_CLOSING: Final = timedelta(days=1)
 ALARMS: Final = ("search.alarm", "clock.missed", "circle.gap_opened", "circle.gap_closed")
 MARKS_AT_MOST: Final = 500
 LONGEST: Final = timedelta(days=1)
+AT_ONCE: Final = 500
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -110,8 +111,10 @@ async def _folded(tx: AsyncConnection, office: Office, cases: list[UUID], seq: i
     then: replay.Board = {}
     e = db.events.c
     query = select(e.data["rows"]).where(e.city_id == office.city_id, e.case_id.in_(cases), e.seq <= seq)
-    for (rows,) in await tx.execute(query.where(e.data.has_key("rows")).order_by(e.seq)):
-        replay.lay(then, rows)
+    told = query.where(e.data.has_key("rows")).order_by(e.seq).execution_options(yield_per=AT_ONCE)
+    async for page in (await tx.stream(told)).partitions():  # others are served between two pages
+        for (rows,) in page:
+            replay.lay(then, rows)
     return then
 
 

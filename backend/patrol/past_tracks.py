@@ -64,11 +64,12 @@ async def tracks_of(
     step = (until - since) / share
     asked = {"city_id": office.city_id, "teams": list(teams), "since": since, "until": until}
     found: dict[UUID, list[Point]] = {}
-    for team_id, *point in await tx.execute(_SAMPLED, {**asked, "step": step}):
-        found.setdefault(team_id, []).append(Point(*point))
-    for team_id, *last in await tx.execute(_LAST, asked):
-        if (point := Point(*last)) != found[team_id][-1]:
-            found[team_id].append(point)
+    for team_id, *first in await tx.execute(_SAMPLED, {**asked, "step": step}):
+        found.setdefault(team_id, []).append(Point(*first))
+    for team_id, *newest in await tx.execute(_LAST, asked):
+        last = Point(*newest)
+        if last != found[team_id][-1]:
+            found[team_id].append(last)
     # Two steps may lie between the first fixes of two neighbouring ones although nothing is missing.
     gap_s = max(GAP_S, 2 * step.total_seconds())
     return {team_id: split(points, gap_s) for team_id, points in found.items()}

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from backend import migrations
 from backend.errors import Invalid
-from ops.bench import circle, city_import, fanout, growth, intake, nearest, positions, soak
+from ops.bench import circle, city_import, fanout, growth, intake, map_frames, nearest, positions, soak
 from ops.local import services
 
 Result = dict[str, Any]
@@ -35,6 +35,7 @@ BENCHES: dict[str, Callable[[Path | None, float], Result]] = {
     "intake": lambda _, __: intake.run(),
     "positions": lambda _, __: positions.run(),
     "fanout": lambda _, __: fanout.run(),
+    "map": lambda _, __: map_frames.run(),
     "growth": lambda _, __: growth.run(),
     "soak": lambda _, seconds: soak.run(seconds=seconds),
 }
@@ -45,7 +46,7 @@ def bench(name: str | None = None, *, pbf: Path | None = None, seconds: float = 
 
     Parameters
     ----------
-    name: nearest、circle、import、intake、positions、fanout、growth、soak；省略则全部。One of them; all when left out.
+    name: nearest、circle、import、intake、positions、fanout、map、growth、soak；省略则全部。One of them; all when left out.
     pbf: import 用的提取文件；省略则用自造的网格城市。The extract for `import`; a made-up grid city when left out.
     seconds: soak 每一轮持续多久。How long each round of `soak` lasts.
     json: 输出 JSON。Print JSON.

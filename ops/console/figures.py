@@ -8,7 +8,7 @@ from litestar.params import FromQuery
 
 from backend.access.actor import Actor
 from backend.dispatch import statistics
-from backend.dispatch.statistics import By, FiguresOfSpan
+from backend.dispatch.statistics import Bucket, FiguresOfSpan
 from backend.office import Office
 
 
@@ -26,12 +26,13 @@ class FiguresNow(Controller):
         now: NamedDependency[datetime],
         since: FromQuery[datetime | None] = None,
         until: FromQuery[datetime | None] = None,
-        bucket: FromQuery[By] = "hour",
+        bucket: FromQuery[Bucket] = "hour",
         region: FromQuery[str | None] = None,
     ) -> FiguresOfSpan:
         """按到期时间归入时段，默认为今天；没有到期项的指标无值。
 
-        By where deadlines fall due, today unless asked otherwise; a figure with nothing due has no value. By hour at most 7 days, by day at most 92; `region`: only cases in this region, of those you may count.
+        By where deadlines fall due, today unless asked otherwise; a figure with nothing due has no value. By hour at most
+        7 days, by day at most 92; `region`: only cases in this region, of those you may count.
         """
         midnight = now.astimezone(office.city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         since, until = since or midnight, until or now

@@ -1,6 +1,5 @@
 """The log, searched for an audit."""
 
-from datetime import datetime
 from uuid import UUID
 
 from litestar import get
@@ -10,6 +9,8 @@ from litestar.params import FromQuery
 from backend.access.actor import Actor
 from backend.dispatch.log_search import LogFilter, LogPage, search
 from backend.office import Office
+from backend.web import moment
+from ops.console.teams import AMoment
 
 
 @get("/api/log/search", summary="检索日志 Search the log", tags=["审计 Audit"])
@@ -20,8 +21,8 @@ async def log_search(
     who: FromQuery[str | None] = None,
     case: FromQuery[str | None] = None,
     team_id: FromQuery[UUID | None] = None,
-    since: FromQuery[datetime | None] = None,
-    until: FromQuery[datetime | None] = None,
+    since: AMoment = None,
+    until: AMoment = None,
     before: FromQuery[int | None] = None,
     after: FromQuery[int | None] = None,
     limit: FromQuery[int] = 50,
@@ -35,8 +36,8 @@ async def log_search(
         who=who,
         case=case,
         team_id=team_id,
-        since=since,
-        until=until,
+        since=moment(since, "since") if since is not None else None,
+        until=moment(until, "until") if until is not None else None,
         before=before,
         after=after,
         limit=limit,

@@ -15,11 +15,11 @@ from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
 from backend.dispatch import board
 from backend.dispatch.seen_before import CellCount, past_sightings
-from backend.errors import Invalid
 from backend.geo.tiles import ZOOMS, Tiles
 from backend.office import Office
 from backend.patrol.past_tracks import Point, tracks_of
 from backend.patrol.teams import get_team
+from backend.web import moment
 
 FOR_EVER = "public, max-age=31536000, immutable"
 FOR_A_WHILE = "public, max-age=60"
@@ -165,7 +165,7 @@ class MapRoutes(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        since: FromQuery[datetime | None] = None,
+        since: Annotated[str | None, QueryParameter(schema_extra={"format": "date-time"})] = None,
     ) -> TeamTrack:
         """自 since 起（默认 8 小时，最多 24 小时），仅值勤时，已抽稀。 Since then (8 h when not said, at most 24), on duty only, thinned."""
         async with office.db.connect() as tx:
@@ -177,13 +177,8 @@ class MapRoutes(Controller):
         return _track(team_id, found.get(team_id, []))
 
 
-def _since(asked: datetime | None, now: datetime) -> datetime:
-    """Raises Invalid for a moment without its zone."""
-    if asked is None:
-        return now - timedelta(hours=8)
-    if asked.tzinfo is None:
-        raise Invalid("时间须带时区。", "The time needs its zone.", field="since")
-    return max(asked, now - timedelta(hours=MOST_HOURS))
+def _since(asked: str | None, now: datetime) -> datetime:
+    return max(moment(asked, "since"), now - timedelta(hours=MOST_HOURS)) if asked else now - timedelta(hours=8)
 
 
 def _track(team_id: UUID, lines: list[list[Point]]) -> TeamTrack:

@@ -1,12 +1,13 @@
 """Teams and their shifts, written by whoever answers for them."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from backend.access.actor import Actor
@@ -22,7 +23,7 @@ from backend.patrol.records import Team
 from backend.patrol.shifts import Shift
 from backend.patrol.team_changes import NewTeam, TeamChange
 from backend.patrol.teams import get_team
-from backend.web import CommandBody, Empty, command
+from backend.web import CommandBody, Empty, command, moment
 
 
 class TeamToMake(NewTeam, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,6 +121,7 @@ class Teams(Controller):
 
 
 TWO_DAYS = timedelta(days=2)
+AMoment = Annotated[str | None, QueryParameter(schema_extra={"format": "date-time"})]
 
 
 class Shifts(Controller):
@@ -134,14 +136,16 @@ class Shifts(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: AMoment = None,
+        until: AMoment = None,
         team_id: FromQuery[UUID | None] = None,
     ) -> list[Shift]:
         """与该时段相交的班次，最多 31 天；不写时段为今明两天。 Those that touch the time between; today and tomorrow by default."""
-        since = since or now.astimezone(office.city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = now.astimezone(office.city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        begin = moment(since, "since") if since is not None else midnight
+        end = moment(until, "until") if until is not None else begin + TWO_DAYS
         async with office.db.connect() as tx:
-            return await shifts.list_shifts(tx, office, by, since, until or since + TWO_DAYS, team_id)
+            return await shifts.list_shifts(tx, office, by, begin, end, team_id)
 
     @post("/", summary="新增或调整班次 Add or move a shift", status_code=200)
     async def put(

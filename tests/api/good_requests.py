@@ -286,9 +286,24 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
         await staff.officer.did(f"/api/cases/{case_id}/arrive", WHY)
         await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
         stock[f"POST /api/cases/{{case_id}}/{verb}"] = [case_id]
+    stock["POST /api/shifts/{shift_id}/cancel"] = [await _planned(desk, staff.teams[3], n) for n in range(3)]
+    stock["POST /api/call-backs/{sighting_id}"] = [await _to_be_rung(api, desk, n) for n in range(3)]
     made = [await staff.admin.did("/api/keys", {"partner": f"city-{n}", "regions": [CITY]}) for n in range(3)]
     stock["POST /api/keys/{key_id}/rotate"] = [one["key"]["id"] for one in made]
     return stock
+
+
+async def _planned(desk: Person, team: UUID, n: int) -> str:
+    times = {"starts_at": f"2030-02-0{n + 1}T08:00:00+08:00", "ends_at": f"2030-02-0{n + 1}T20:00:00+08:00"}
+    return str((await desk.did("/api/shifts", {"team_id": str(team), **times}))["id"])
+
+
+async def _to_be_rung(api: Api, desk: Person, n: int) -> str:
+    """A reporter who has something to be told: the case was refused."""
+    place = (OUTSIDE[0] + 0.3 * next(_numbers), OUTSIDE[1] + 0.01 * n)
+    told = await api.public.did("/api/reports", a_report(place, contact={"phone": "13800000000", "call_back": True}))
+    await desk.did(f"/api/cases/{told['case_id']}/refuse", {"reason": "outside_city"})
+    return str(told["sighting_id"])
 
 
 async def _reported(api: Api, near: tuple[float, float], n: int) -> str:

@@ -296,7 +296,8 @@ async def test_a_team_without_a_fix_has_an_empty_track(api: Api) -> None:
     boss = await api.person("dispatcher")
     assert (await boss.saw(f"/api/teams/{team_id}/track"))["line"]["coordinates"] == []
     assert await boss.saw("/api/map/tracks") == []
-    assert problem_of(await boss.get(f"/api/teams/{team_id}/track", since="2016-09-19T06:00:00"))["field"] == "since"
+    for since in ("2016-09-19T06:00:00", "0.5", "yesterday"):
+        assert problem_of(await boss.get(f"/api/teams/{team_id}/track", since=since))["field"] == "since"
 
 
 # --- what the hotline asks --------------------------------------------------------------------------------------------

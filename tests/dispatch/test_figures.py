@@ -12,7 +12,7 @@ from backend.access.actor import Actor
 from backend.dispatch import call_backs, statistics, verification
 from backend.dispatch.call_backs import Called
 from backend.dispatch.figures import FIGURES, Figure
-from backend.dispatch.statistics import By, FiguresOfSpan
+from backend.dispatch.statistics import Bucket, FiguresOfSpan
 from backend.errors import Invalid, NotAllowed
 from backend.geo.place import LonLat
 from tests.dispatch import figures_by_sql
@@ -40,7 +40,7 @@ async def figures(
     until: datetime | None = None,
     *,
     by: Actor = LEADER,
-    bucket: By = "hour",
+    bucket: Bucket = "hour",
     region: str | None = None,
 ) -> FiguresOfSpan:
     async with town.office.db.connect() as tx:
@@ -201,7 +201,7 @@ async def test_the_figures_of_a_past_day_stay_what_they_were(town: Town) -> None
     ("since", "until", "bucket"),
     [(0, -1, "hour"), (1, 2, "hour"), (-24 * 8, 0, "hour"), (-24 * 93, 0, "day")],
 )
-async def test_a_span_that_cannot_be_asked_for_is_refused(town: Town, since: int, until: int, bucket: By) -> None:
+async def test_a_span_that_cannot_be_asked_for_is_refused(town: Town, since: int, until: int, bucket: Bucket) -> None:
     hour = timedelta(hours=1)
     with pytest.raises(Invalid):
         await figures(town, town.now + since * hour, town.now + until * hour, bucket=bucket)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend import db as tables
 from backend import in_force
 from backend.access.actor import Actor
 from backend.clock import ManualClock
@@ -60,7 +61,8 @@ async def test_the_preview_shows_every_setting_that_changes_and_changes_nothing(
         ("intake", "auto_accept", ", ".join(default_policy().intake.auto_accept), "web"),
     ]
     assert {one.key for one in shown.changes[2:]} == {"speed.ice.car", "speed.ice.ebike", "speed.ice.foot"}
-    assert shown.problems == shown.roles == []
+    assert shown.problems == []
+    assert shown.roles == []
     assert shown.running_clocks == 2
     assert shown.in_force == default_policy().digest == town.office.city.policy.digest
     assert (
@@ -122,9 +124,7 @@ async def test_a_decision_names_the_policy_it_was_made_by(town: Town) -> None:
     await town.offered()
     done = await change(town, LONGER)
     await town.offered(builders.east_of(builders.SPOT, 3000))
-    hashes = [
-        row["policy_hash"] for row in sorted(await town.rows(builders.tables.decisions), key=lambda row: row["id"])
-    ]
+    hashes = [row["policy_hash"] for row in sorted(await town.rows(tables.decisions), key=lambda row: row["id"])]
     assert hashes == [default_policy().digest, done.digest]
 
 
@@ -198,7 +198,7 @@ async def test_why_it_was_changed_lies_sealed(town: Town) -> None:
     async with town.office.db.connect() as tx:
         kept = (await tx.execute(text("SELECT reason_sealed FROM policies"))).scalar_one()
     assert "按新规定".encode() not in kept
-    (row,) = await town.rows(builders.tables.policies)
+    (row,) = await town.rows(tables.policies)
     assert row["reason"] == "按新规定"
 
 

@@ -95,7 +95,7 @@ async def test_after_rework_the_second_visit_is_judged_by_itself(made: Town) -> 
 
 
 async def test_before_anybody_has_arrived_there_is_nothing_to_check(made: Town) -> None:
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(Invalid) as refused:
         await evidence_of(made, await made.dispatched())
     assert refused.value.code == "no_visit"
 

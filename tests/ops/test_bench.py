@@ -11,13 +11,14 @@ from backend.geo.fleet import Fleet
 from backend.geo.nearest import nearest
 from backend.geo.place import LonLat
 from backend.geo.roads import Roads
-from ops.bench import cli, fanout, growth, intake, positions, soak
+from ops.bench import cli, fanout, growth, intake, map_frames, positions, soak
 from ops.bench.nearest import GRAPH, fleet_of, scatter
 
 SMALL: dict[str, Callable[[], dict[str, Any]]] = {
     "intake": lambda: intake.run(round_s=0.3, rounds=1),
     "positions": lambda: positions.run(teams=30, rounds=1),
     "fanout": lambda: fanout.run(sockets=8, seconds=1, burst=40, rounds=1),
+    "map": lambda: map_frames.run(teams=20, cases=10, seconds=1, rounds=1),
     "growth": lambda: growth.run(times=2, teams=40, rounds=5),
     "soak": lambda: soak.run(seconds=3, teams=20, sockets=4),
 }

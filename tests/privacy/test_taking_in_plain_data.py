@@ -57,7 +57,7 @@ async def _fill(engine: AsyncEngine, statements: tuple[str, ...] = _FILL) -> Non
 async def _opened(engine: AsyncEngine) -> dict[str, Any]:
     found: dict[str, Any] = {}
     async with engine.connect() as tx:
-        for field in personal.FIELDS:
+        for field in (one for one in personal.FIELDS if f"{one.table.name}.{one.name}" in EXPECTED):
             for row in await tx.execute(field.table.select()):
                 plain = personal.opened(RING, field.table, row._mapping)
                 found[f"{field.table.name}.{field.name}"] = plain[field.name]

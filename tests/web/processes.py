@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backend.geo.warm import warm_up
 from ops.load_city import load_city
 from tests.ops import processes
 from tests.web.town import Town
@@ -53,9 +54,11 @@ async def a_real_town(database_url: str, redis_url: str, folder: Path) -> AsyncI
     async with processes.speaking(given) as api:
         made = RealTown(api, processes.DALIAN, given=given, folder=folder)
         await load_city(api.office, processes.DALIAN, made.now())
+        assert api.office.city.roads is not None
+        warm_up(api.office.city.roads)  # compiled here, so that the processes find it on the disk
         try:
-            await made.start("worker")
             await made.start("serve")
+            await made.start("worker")
             yield made
         finally:
             made.kill()
