@@ -193,7 +193,9 @@ def _needs_no_event(table: Table, row: dict[str, Any], told: Testimony) -> bool:
 
 def _differing(table: Table, id_: str, told: dict[str, Any], row: dict[str, Any]) -> list[str]:
     if "digest" in told:
-        row = {name: value for name, value in row.items() if not name.endswith(SUFFIX)}  # sealed anew, it looks otherwise
+        row = {
+            name: value for name, value in row.items() if not name.endswith(SUFFIX)
+        }  # sealed anew, it looks otherwise
         return [] if digest(row) == told["digest"] else [f"{table.name} {id_}: changed since it was written"]
     kept = msgspec.to_builtins({name: row[name] for name in told})
     said = msgspec.to_builtins(told)

@@ -255,12 +255,16 @@ def _never_write(*_: object, **__: object) -> None:
     raise Conflict("测试到此为止。", "The test stops before anything is written.", code="stopped_before_writing")
 
 
+PAGES = ("/", "/icon.svg")
+"""The web apps themselves: files for everybody, without data (tests/api/test_pages.py)."""
+
+
 def _answered(api: Api) -> set[tuple[str, str]]:
     """Every method and address the application answers."""
     return {
         (str(method), route.path_format)
         for route in api.app.routes
-        if not route.path.startswith("/schema")
+        if not route.path.startswith(("/schema", "/assets")) and route.path not in PAGES
         for method in getattr(route, "methods", ())
         if method not in ("OPTIONS", "HEAD")
     }

@@ -1,0 +1,42 @@
+"""The web apps as the server hands them out: to everybody, with a strict content policy, and nothing else of the disk."""
+
+from pathlib import Path
+
+import pytest
+
+from ops import pages
+from tests.api.builders import Api
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_the_page_may_load_nothing_but_our_own(shared: Api) -> None:
+    answer = await shared.http.get("/")
+    if answer.status_code == 503:
+        assert "make web" in answer.text
+        return
+    assert answer.headers["content-type"].startswith("text/html")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "no-cache" in answer.headers["cache-control"], "a new version is seen at the next visit"
+    assert "://" not in answer.text.replace("http://www.w3.org", "")
+
+
+async def test_nothing_but_what_was_built_is_handed_out(shared: Api) -> None:
+    for path in (
+        "/assets/../index.html",
+        "/assets/%2e%2e/index.html",
+        "/assets/..%2f..%2fpackage.json",
+        "/assets/none.js",
+    ):
+        assert (await shared.http.get(path)).status_code == 404, path
+
+
+async def test_an_unbuilt_checkout_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pages, "BUILT", tmp_path)
+    assert len(pages.pages()) == 1
+    answer = await pages.console_page.fn()
+    assert answer.status_code == 503
+    assert "make web" in answer.content
