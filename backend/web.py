@@ -17,6 +17,7 @@ from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -58,6 +59,10 @@ def command(name: str, about: UUID | None, body: CommandBody, by: Actor, now: da
     said = msgspec.to_builtins(body)
     args = {"about": str(about), **{k: v for k, v in said.items() if k != "command_id"}}
     return Command(name=name, by=by, now=now, at=happened_at(body.occurred_at, now), id=body.command_id, args=args)
+
+
+AMoment = Annotated[str | None, QueryParameter(schema_extra={"format": "date-time"})]
+"""A moment in an address: to be read by `moment`."""
 
 
 def moment(text: str, field: str) -> datetime:

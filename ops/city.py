@@ -119,12 +119,13 @@ def _table(report: CityReport) -> Table:
 
 
 @app.command
-def load(*, demo: bool = False) -> None:
+def load(*, demo: bool = False, overwrite: bool = False) -> None:
     """把城市目录（辖区、队伍、机构、班次）载入数据库；可重复执行。Load the city's folder into the database; repeatable.
 
     Parameters
     ----------
     demo: 同时创建演示账号。Make demonstration accounts too.
+    overwrite: 以文件为准，覆盖网页上改过的队伍和机构。The files win over teams and facilities changed at the desk.
     """
     settings = settings_here()
 
@@ -132,7 +133,7 @@ def load(*, demo: bool = False) -> None:
         engine = make_engine(settings.database_url)
         try:
             office = Office(open_city(settings.city_folder), engine, ring=settings.ring)
-            print(await load_city(office, settings.city_folder, SystemClock().now(), demo=demo))
+            print(await load_city(office, settings.city_folder, SystemClock().now(), demo=demo, overwrite=overwrite))
         finally:
             await engine.dispose()
 

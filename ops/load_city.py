@@ -1,6 +1,6 @@
 """A city's folder into a database: regions, streets, teams with their shifts, facilities, and for a demonstration its accounts.
 
-Begin at `load_city`. It may be repeated: what is there is brought up to date under its code and keeps its id.
+Begin at `load_city`. It may be repeated: it adds what is missing, and keeps what was written by hand since.
 """
 
 import csv
@@ -15,7 +15,7 @@ import msgspec
 import shapely
 from geoalchemy2.shape import from_shape
 from msgspec import Struct
-from sqlalchemy import delete, func, select
+from sqlalchemy import Table, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,18 +59,27 @@ class Loaded(Struct, frozen=True):
 
 
 async def load_city(
-    office: Office, folder: Path, now: datetime, *, demo: bool = False, accounts_file: Path | None = None
+    office: Office,
+    folder: Path,
+    now: datetime,
+    *,
+    demo: bool = False,
+    accounts_file: Path | None = None,
+    overwrite: bool = False,
 ) -> Loaded:
     """Load regions, the streets of the road graph, teams.csv, facilities.csv (either may be missing) and the shifts of the days around `now`.
 
-    demo: make demonstration accounts too, with passwords kept in `accounts_file`. Raises Invalid naming file and line.
+    The tables are what a city begins with: a team or facility that is there under its code stays as somebody may have written it
+    since, unless `overwrite`. demo: make demonstration accounts too, with passwords kept in `accounts_file`. Raises Invalid naming file and line.
     """
     teams = read_teams(folder / "teams.csv", office.city)
     facilities = read_facilities(folder / "facilities.csv")
     async with office.begin() as tx:
         await _put_regions(tx, office)
-        await put_teams(tx, office, teams, now)
-        await _put_facilities(tx, office, facilities)
+        kept = set() if overwrite else await _codes(tx, office, db.teams)
+        await put_teams(tx, office, [team for team in teams if team.code not in kept], now)
+        kept = set() if overwrite else await _codes(tx, office, db.facilities)
+        await _put_facilities(tx, office, [one for one in facilities if one["code"] not in kept])
         streets = await _put_streets(tx, office)
         shifts = await put_shifts(tx, office, await list_teams(tx, office), now)
     loaded = Loaded(len(office.city.regions), len(teams), shifts, len(facilities), streets)
@@ -78,6 +87,11 @@ async def load_city(
         return loaded
     made, kept_in = await make_demo_accounts(office, now, accounts_file)
     return msgspec.structs.replace(loaded, accounts=len(made), accounts_file=kept_in)
+
+
+async def _codes(tx: AsyncConnection, office: Office, table: Table) -> set[str]:
+    found = await tx.execute(select(table.c.code).where(table.c.city_id == office.city_id))
+    return set(found.scalars())
 
 
 def read_teams(file: Path, city: City) -> list[Team]:
@@ -203,12 +217,19 @@ async def _put_streets(tx: AsyncConnection, office: Office) -> int:
 
 
 async def put_shifts(tx: AsyncConnection, office: Office, teams: Sequence[Team], now: datetime) -> int:
-    """Plan the shifts of the days around `now` by every team's pattern; planned ones stay. Returns how many there are."""
+    """Plan the shifts of the days around `now` by every team's pattern. Returns how many those are.
+
+    Of a team only days that were never planned: what was moved or cancelled since stays so.
+    """
     today = now.astimezone(office.city.zone).date()
     days = [today + timedelta(days=n) for n in range(-DAYS_BEFORE, DAYS_AFTER)]
+    s = db.shifts.c
+    last = select(s.team_id, func.max(s.starts_at)).where(s.city_id == office.city_id).group_by(s.team_id)
+    planned = {row[0]: row[1] for row in await tx.execute(last)}
     rows = [_shift_row(office, team, day) for team in teams for day in days if team.shift_pattern in SHIFTS]
-    if rows:
-        await tx.execute(insert(db.shifts).values(rows).on_conflict_do_nothing())
+    fresh = [row for row in rows if row["team_id"] not in planned or row["starts_at"] > planned[row["team_id"]]]
+    if fresh:
+        await tx.execute(insert(db.shifts).values(fresh).on_conflict_do_nothing())
     return len(rows)
 
 

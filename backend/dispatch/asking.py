@@ -14,6 +14,7 @@ from backend import db
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed
 from backend.dispatch.board import visible
+from backend.dispatch.elsewhere import ALIKE, Alike, told_alike
 from backend.dispatch.nearby import near_cases
 from backend.errors import NotFound
 from backend.geo.cells import cell_of, centre
@@ -21,14 +22,18 @@ from backend.geo.place import LonLat
 from backend.intake import duplicates
 from backend.intake.report import Prepared
 from backend.office import Office
+from backend.personal import fields_of, open_
 
 MOST_SHOWN = 5
+MOST_ELSEWHERE = 3
 ASKING_RES = 10
 """The public asks by H3 cells of this resolution, about 130 m across."""
 ASKING_ACCURACY_M = 70.0
 DISTANCES_M = (100, 200, 500, 1000, 2000, 3000)
 MINUTES = 15
 NOT_FOR_THE_PUBLIC = frozenset({"abuse", "trafficking", "domestic_violence"})
+
+_ADDRESS = next(field for field in fields_of(db.cases) if field.name == "address")
 
 PublicState = Literal["received", "accepted", "on_the_way", "on_the_spot", "done", "closed", "refused"]
 # A stage as the public reads it: no team, no person, no outcome of a single life.
@@ -62,7 +67,8 @@ class ReportStatus(Struct, frozen=True, kw_only=True):
 class Similar(Struct, frozen=True, kw_only=True):
     """A known case that a report may be about: how far and how long ago, how likely (0-1). Rough for the public.
 
-    case_id: only for whoever may read that case, so that a desk can say "it is this one".
+    case_id, address: only for whoever may read that case, so that a desk can say "it is this one". elsewhere: the place does
+    not fit and what was said does; then score is the likeness of the words and says nothing of the place.
     """
 
     distance_m: int
@@ -73,6 +79,8 @@ class Similar(Struct, frozen=True, kw_only=True):
     reasons_en: list[str]
     state: PublicState
     case_id: UUID | None = None
+    address: str | None = None
+    elsewhere: bool = False
 
 
 async def report_status(office: Office, receipt: str) -> ReportStatus:
@@ -118,7 +126,7 @@ async def similar_cases(office: Office, report: Prepared) -> list[Similar]:
     what = Object(regions=report.sighting.regions)
     if allowed(office.city.policy.roles, report.by, "sighting:read", what):
         alike = [_exactly(match, case) for match, case in await _alike(office, report)]
-        return await _named_for(office, report.by, alike)
+        return await _named_for(office, report.by, alike + await _elsewhere(office, report, alike))
     found = await _alike(office, _blurred(report))
     async with office.db.connect() as tx:
         untold = await _not_for_the_public(tx, office, [UUID(match.case_id) for match, _ in found])
@@ -126,12 +134,25 @@ async def similar_cases(office: Office, report: Prepared) -> list[Similar]:
 
 
 async def _named_for(office: Office, by: Actor, alike: list[Similar]) -> list[Similar]:
-    """The same without the ids of cases that the actor may not read: one across the border of a district, say."""
-    mine = db.cases.c.id.in_([one.case_id for one in alike])
-    query = select(db.cases.c.id).where(db.cases.c.city_id == office.city_id, mine, visible(office, by))
+    """The same with the address of each case, but neither it nor the id of one that the actor may not read: one across the
+    border of a district, say."""
+    c = db.cases.c
+    mine = c.id.in_([one.case_id for one in alike])
+    query = select(c.id, c.address_sealed).where(c.city_id == office.city_id, mine, visible(office, by))
     async with office.db.connect() as tx:
-        seen = set((await tx.execute(query)).scalars())
-    return [one if one.case_id in seen else msgspec.structs.replace(one, case_id=None) for one in alike]
+        seen = {row.id: open_(office.ring, _ADDRESS, row.address_sealed, row.id) for row in await tx.execute(query)}
+    return [
+        msgspec.structs.replace(
+            one, case_id=one.case_id if one.case_id in seen else None, address=seen.get(one.case_id)
+        )
+        for one in alike
+    ]
+
+
+async def _elsewhere(office: Office, report: Prepared, alike: list[Similar]) -> list[Similar]:
+    async with office.db.connect() as tx:
+        found = await told_alike(tx, office, report, but=[one.case_id for one in alike if one.case_id])
+    return [_far_off(one) for one in found[:MOST_ELSEWHERE]]
 
 
 async def _alike(office: Office, report: Prepared) -> list[tuple[duplicates.Match, duplicates.Candidate]]:
@@ -169,6 +190,22 @@ def _exactly(match: duplicates.Match, candidate: duplicates.Candidate) -> Simila
         reasons_en=[reason.en for reason in match.reasons],
         state=PUBLIC_WORDS[candidate.stage][0],
         case_id=UUID(match.case_id),
+    )
+
+
+def _far_off(one: Alike) -> Similar:
+    same = [*(["说法相似"] if one.likeness >= ALIKE else []), *(["危险相同"] if one.dangers else [])]
+    same_en = [*(["described alike"] if one.likeness >= ALIKE else []), *(["the same danger"] if one.dangers else [])]
+    return Similar(
+        distance_m=int(round(one.distance_m, -1)),
+        minutes_ago=int(one.elapsed_s // 60),
+        people_count=one.people_count,
+        score=round(one.likeness, 2),
+        reasons_zh=["地点不同", *same],
+        reasons_en=["another place", *same_en],
+        state=PUBLIC_WORDS[one.stage][0],
+        case_id=one.case_id,
+        elsewhere=True,
     )
 
 

@@ -17,7 +17,7 @@ from itertools import zip_longest
 from typing import Any, Final, Literal
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from pypinyin import Style, lazy_pinyin
 
 from backend.geo.place import EARTH_RADIUS_M, LonLat, distance_m
@@ -27,6 +27,8 @@ from backend.geo.streets import crossings_of, named_places, streets_of
 
 type Kind = Literal["street", "crossing", "region", "facility"]
 type Way = Literal["words", "pinyin", "initials"]
+type Fit = Literal["whole", "apart", "shortened"]
+"""Whether all that was said fits; of two places that have nothing in common each alone; or what is left of it does."""
 type _Fit = tuple[tuple[float, float], Way]
 """((0 the whole name, 1 its beginning, 2 its middle, 3 with something left out), number of the way), and the way."""
 _WAYS: Final[tuple[Way, ...]] = ("words", "pinyin", "initials")
@@ -45,6 +47,10 @@ _AND = re.compile(r"[与和及跟同到]")
 _NEAR = re.compile(
     r"(的)?(十字路口|丁字路口|交叉路口|交叉口|交汇处|交界处|交口|路口|附近|旁边|边上|门口|对面|一带|这里|这边|那里|那边)+$"
 )
+_KIND_OF_PLACE = re.compile(
+    r"(立交桥|高架桥|过街天桥|天桥|大桥|桥|地铁站|火车站|公交车?站|车站|站|路口|转盘|隧道|附近|旁边|下面|底下|上面|里面|下|上|里)$"
+)
+"""What is said after a name to say what stands there: left out when nothing is found with it."""
 
 
 class Landmark(Struct, frozen=True):
@@ -57,10 +63,15 @@ class Landmark(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    """A landmark that fits, and by what: words as they are written, full pinyin, or initials."""
+    """A landmark that fits, and by what: words as they are written, full pinyin, or initials.
+
+    sought: of what was said the part that it fits, empty when that is all of it.
+    """
 
     landmark: Landmark
     matched: Way
+    fit: Fit = "whole"
+    sought: str = ""
 
 
 type _Ranked = tuple[tuple[float, ...], Match]
@@ -119,13 +130,14 @@ class Landmarks:
         """The places that fit, best first: the whole name before its beginning before its middle, words before sounds, near before far.
 
         text: as it was said or typed; [] when nothing is left of it. near: where the caller or the map is. also: further
-        places that whoever asks may know of.
+        places that whoever asks may know of. Where nothing fits, each of two names alone (`apart`), then the name without
+        what stands there (`shortened`: "香炉礁立交桥" as "香炉礁").
         """
         asked = _Asked.of(text)
         if asked is None:
             return []
         entries = (*self._entries, *map(_entry, also))
-        found = _ranked(asked, entries, near) or _each_alone(asked, entries, near)
+        found = _ranked(asked, entries, near) or _each_alone(asked, entries, near) or _shortened(asked, entries, near)
         return [match for _, match in found[:limit]]
 
     def describe(self, place: LonLat) -> Described:
@@ -217,11 +229,25 @@ def _each_alone(asked: _Asked, entries: Iterable[_Entry], near: LonLat | None) -
     """Two streets that do not meet: each of them is better than nothing. Parted where both halves fit best."""
     streets = [entry for entry in entries if not entry.whole]
     ways = [[_ranked(_Asked(half), streets, near) for half in halves] for halves in asked.halves[:3]]
-    both = [way for way in ways if all(way)]
-    if not both:
+    if not any(all(way) for way in ways):
         return []
-    best = min(both, key=lambda way: [found[0][0] for found in way])
+    at = min(range(len(ways)), key=lambda n: [found[0][0] for found in ways[n]] if all(ways[n]) else [(math.inf,)])
+    best = [_fitting(found, "apart", half) for found, half in zip(ways[at], asked.halves[at], strict=True)]
     return [one for pair in zip_longest(*best) for one in pair if one is not None]
+
+
+def _shortened(asked: _Asked, entries: Iterable[_Entry], near: LonLat | None) -> list[_Ranked]:
+    """The name alone, one word for what stands there after the other left out, as soon as anything fits."""
+    left = asked.whole
+    while len(shorter := _KIND_OF_PLACE.sub("", left)) >= 2 and shorter != left:
+        left = shorter
+        if found := _ranked(_Asked(left), entries, near):
+            return _fitting(found, "shortened", left)
+    return []
+
+
+def _fitting(found: Iterable[_Ranked], fit: Fit, sought: str) -> list[_Ranked]:
+    return [(order, structs.replace(match, fit=fit, sought=sought)) for order, match in found]
 
 
 def _ranked(asked: _Asked, entries: Iterable[_Entry], near: LonLat | None) -> list[_Ranked]:

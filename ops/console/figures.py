@@ -10,6 +10,7 @@ from backend.access.actor import Actor
 from backend.dispatch import statistics
 from backend.dispatch.statistics import Bucket, FiguresOfSpan
 from backend.office import Office
+from backend.web import AMoment, moment
 
 
 class FiguresNow(Controller):
@@ -24,8 +25,8 @@ class FiguresNow(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: AMoment = None,
+        until: AMoment = None,
         bucket: FromQuery[Bucket] = "hour",
         region: FromQuery[str | None] = None,
     ) -> FiguresOfSpan:
@@ -35,9 +36,10 @@ class FiguresNow(Controller):
         7 days, by day at most 92; `region`: only cases in this region, of those you may count.
         """
         midnight = now.astimezone(office.city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        since, until = since or midnight, until or now
+        begin = moment(since, "since") if since is not None else midnight
+        end = moment(until, "until") if until is not None else now
         async with office.db.connect() as connection:
             tx = await connection.execution_options(isolation_level="REPEATABLE READ")
             return await statistics.figures_of(
-                tx, office, by, since=since, until=until, bucket=bucket, region=region, now=now
+                tx, office, by, since=begin, until=end, bucket=bucket, region=region, now=now
             )

@@ -9,8 +9,7 @@ from litestar.params import FromQuery
 from backend.access.actor import Actor
 from backend.dispatch.log_search import LogFilter, LogPage, search
 from backend.office import Office
-from backend.web import moment
-from ops.console.teams import AMoment
+from backend.web import AMoment, moment
 
 
 @get("/api/log/search", summary="检索日志 Search the log", tags=["审计 Audit"])

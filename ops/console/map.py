@@ -19,7 +19,7 @@ from backend.geo.tiles import ZOOMS, Tiles
 from backend.office import Office
 from backend.patrol.past_tracks import Point, tracks_of
 from backend.patrol.teams import get_team
-from backend.web import moment
+from backend.web import AMoment, moment
 
 FOR_EVER = "public, max-age=31536000, immutable"
 FOR_A_WHILE = "public, max-age=60"
@@ -165,7 +165,7 @@ class MapRoutes(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        since: Annotated[str | None, QueryParameter(schema_extra={"format": "date-time"})] = None,
+        since: AMoment = None,
     ) -> TeamTrack:
         """自 since 起（默认 8 小时，最多 24 小时），仅值勤时，已抽稀。 Since then (8 h when not said, at most 24), on duty only, thinned."""
         async with office.db.connect() as tx:
@@ -178,7 +178,9 @@ class MapRoutes(Controller):
 
 
 def _since(asked: str | None, now: datetime) -> datetime:
-    return max(moment(asked, "since"), now - timedelta(hours=MOST_HOURS)) if asked else now - timedelta(hours=8)
+    if asked is None:
+        return now - timedelta(hours=8)
+    return max(moment(asked, "since"), now - timedelta(hours=MOST_HOURS))
 
 
 def _track(team_id: UUID, lines: list[list[Point]]) -> TeamTrack:

@@ -17,7 +17,7 @@ from backend import db
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed
 from backend.geo.gazetteer import Gazetteer
-from backend.geo.landmarks import LONGEST, Kind, Landmark, Way
+from backend.geo.landmarks import LONGEST, Fit, Kind, Landmark, Way
 from backend.geo.place import Crs, LonLat, locate
 from backend.office import Office
 from ops.console.city import LevelName, RegionShown
@@ -26,7 +26,11 @@ MOST = 50
 
 
 class PlaceFound(Struct, frozen=True, kw_only=True):
-    """A place that fits what was asked. detail: its district, of a facility its address. matched: words, pinyin or initials."""
+    """A place that fits what was asked. detail: its district, of a facility its address. matched: words, pinyin or initials.
+
+    fit: `apart` when two places were said that do not meet, and this is one of them; `shortened` when only `sought`, a part
+    of what was said, is known. sought: empty when all of it fits.
+    """
 
     name: str
     kind: Kind
@@ -34,6 +38,8 @@ class PlaceFound(Struct, frozen=True, kw_only=True):
     lon: float
     lat: float
     matched: Way
+    fit: Fit
+    sought: str
 
 
 class PlaceNamed(Struct, frozen=True, kw_only=True):
@@ -78,6 +84,8 @@ class Places(Controller):
                 lon=match.landmark.place.lon,
                 lat=match.landmark.place.lat,
                 matched=match.matched,
+                fit=match.fit,
+                sought=match.sought,
             )
             for match in found
         ]

@@ -17,6 +17,7 @@ from backend.errors import Invalid
 from backend.office import Office
 from backend.patrol import past_duty
 from backend.patrol.past_duty import Track
+from backend.web import AMoment, moment
 
 LONGEST_WAY = timedelta(minutes=30)
 STEPS_S = (1.0, 600.0)
@@ -60,7 +61,7 @@ class Replay(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        at: FromQuery[datetime | None] = None,
+        at: AMoment = None,
     ) -> BoardThen:
         """与 GET /api/board 同形，为您今天有权查看的范围；默认为此刻。地址取自案卷现存内容，不在日志中。
 
@@ -70,14 +71,13 @@ class Replay(Controller):
         roles = office.city.policy.roles
         demand(roles, by, "event:read")
         demand(roles, by, "case:read")
-        at = at or now
-        past.demand_zone(at, "at")
+        then = moment(at, "at") if at is not None else now
         async with office.db.connect() as connection:
             tx = await connection.execution_options(isolation_level="REPEATABLE READ")
-            seq = await past.reached(tx, office, at, now)
+            seq = await past.reached(tx, office, then, now)
             head = await past.last_until(tx, office, now)
-            shown = msgspec.convert(await past.board_at(tx, office, by, at=at, seq=seq), Board)
-        return BoardThen(seq=seq, at=at, head=head, board=shown)
+            shown = msgspec.convert(await past.board_at(tx, office, by, at=then, seq=seq), Board)
+        return BoardThen(seq=seq, at=then, head=head, board=shown)
 
     @get("/positions", summary="队伍走过的路 Where teams went")
     async def positions(
@@ -85,23 +85,23 @@ class Replay(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: AMoment = None,
+        until: AMoment = None,
         step_s: FromQuery[float] = 10.0,
     ) -> TeamWays:
         """一次至多 30 分钟，默认为最近 10 分钟；只含在岗期间。 At most 30 minutes at once, else the last 10; on duty only."""
         demand(office.city.policy.roles, by, "team:read")
-        until = until or now
-        since = since or until - timedelta(minutes=10)
-        past.demand_span(since, until, LONGEST_WAY)
+        end = moment(until, "until") if until is not None else now
+        start = moment(since, "since") if since is not None else end - timedelta(minutes=10)
+        past.demand_span(start, end, LONGEST_WAY)
         if not STEPS_S[0] <= step_s <= STEPS_S[1]:
             raise Invalid("步长应为 1 至 600 秒。", "Steps are of 1 to 600 seconds.", field="step_s")
         async with office.db.connect() as connection:
             tx = await connection.execution_options(isolation_level="REPEATABLE READ")
-            seqs = await past.last_until(tx, office, since), await past.last_until(tx, office, min(until, now))
+            seqs = await past.last_until(tx, office, start), await past.last_until(tx, office, min(end, now))
             mine = [UUID(team["id"]) for team in await teams_of(tx, office, by)]
-            ways = await past_duty.tracks(tx, office, mine, start=since, end=until, seqs=seqs, step_s=step_s)
-        return TeamWays(start=since, end=until, step_s=step_s, teams=ways)
+            ways = await past_duty.tracks(tx, office, mine, start=start, end=end, seqs=seqs, step_s=step_s)
+        return TeamWays(start=start, end=end, step_s=step_s, teams=ways)
 
     @get("/marks", summary="时段内的报警 Alarms to jump to")
     async def marks(
@@ -109,15 +109,15 @@ class Replay(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: AMoment = None,
+        until: AMoment = None,
     ) -> Marks:
         """一次至多一天，默认为最近一小时；最多 500 个。 At most a day at once, else the last hour; 500 of them."""
         demand(office.city.policy.roles, by, "event:read")
-        until = until or now
-        since = since or until - timedelta(hours=1)
-        past.demand_span(since, until, past.LONGEST)
+        end = moment(until, "until") if until is not None else now
+        start = moment(since, "since") if since is not None else end - timedelta(hours=1)
+        past.demand_span(start, end, past.LONGEST)
         async with office.db.connect() as tx:
-            first, last = await past.last_until(tx, office, since), await past.last_until(tx, office, until)
+            first, last = await past.last_until(tx, office, start), await past.last_until(tx, office, end)
             found = await past.marks(tx, office, by, after=first, until=last)
         return Marks(first=first, last=last, marks=found)

@@ -1,13 +1,12 @@
 """Teams and their shifts, written by whoever answers for them."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
 from backend.access.actor import Actor
@@ -23,7 +22,7 @@ from backend.patrol.records import Team
 from backend.patrol.shifts import Shift
 from backend.patrol.team_changes import NewTeam, TeamChange
 from backend.patrol.teams import get_team
-from backend.web import CommandBody, Empty, command, moment
+from backend.web import AMoment, CommandBody, Empty, command, moment
 
 
 class TeamToMake(NewTeam, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,7 +120,6 @@ class Teams(Controller):
 
 
 TWO_DAYS = timedelta(days=2)
-AMoment = Annotated[str | None, QueryParameter(schema_extra={"format": "date-time"})]
 
 
 class Shifts(Controller):

@@ -55,8 +55,18 @@ def test_what_was_said_finds_what_was_meant(landmarks: Landmarks, said: str, nam
 
 
 def test_two_streets_that_never_meet_are_shown_each(landmarks: Landmarks) -> None:
-    found = [match.landmark.name for match in landmarks.search("人民路与解放路", near=CENTRE)]
-    assert found[:2] == ["人民路", "解放路"]
+    found = landmarks.search("人民路与解放路", near=CENTRE)
+    assert [match.landmark.name for match in found[:2]] == ["人民路", "解放路"]
+    assert [(match.fit, match.sought) for match in found] == [("apart", "人民路"), ("apart", "解放路")]
+    assert {match.fit for match in landmarks.search("中山路与一二九街", near=CENTRE)} == {"whole"}
+
+
+@pytest.mark.parametrize("said", ["香炉礁立交桥", "香炉礁立交桥下面", "香炉礁地铁站附近", "香炉礁桥"])
+def test_what_stands_there_is_left_out_when_nothing_is_found_with_it(landmarks: Landmarks, said: str) -> None:
+    found = landmarks.search(said, near=CENTRE)
+    assert found
+    assert {(match.fit, match.sought) for match in found} == {("shortened", "香炉礁")}
+    assert {match.fit for match in landmarks.search("西安路桥", near=CENTRE)} == {"whole"}
 
 
 @pytest.mark.parametrize("said", ["", "  ", "，。", "qqqq", "不存在的地方", "附近", "\x00", "%_'\"", "😀"])

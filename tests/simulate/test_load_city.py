@@ -49,6 +49,25 @@ async def test_loading_twice_changes_nothing(db: AsyncEngine, dalian: City, tmp_
     assert file.stat().st_mode & 0o077 == 0
 
 
+async def test_what_was_changed_by_hand_stays_unless_the_files_shall_win(db: AsyncEngine, dalian: City) -> None:
+    office = Office(dalian, db, ring=RING)
+    await load_city(office, DALIAN, NOW)
+    async with db.begin() as tx:
+        await tx.execute(text("UPDATE teams SET name = '改过' WHERE code = 'T01'"))
+        await tx.execute(text("UPDATE facilities SET capacity = 7 WHERE code = 'F01'"))
+        await tx.execute(text("DELETE FROM facilities WHERE code = 'F02'"))
+
+    async def found() -> list[object]:
+        async with db.connect() as tx:
+            query = "SELECT name, (SELECT capacity FROM facilities WHERE code = 'F01'), (SELECT count(*) FROM facilities) FROM teams"
+            return list((await tx.execute(text(f"{query} WHERE code = 'T01'"))).one())
+
+    await load_city(office, DALIAN, NOW)
+    assert await found() == ["改过", 7, 8]
+    await load_city(office, DALIAN, NOW, overwrite=True)
+    assert await found() == ["沙河口区公安巡逻1组", 120, 8]
+
+
 async def test_every_demonstration_account_signs_in_and_an_officer_rides_with_a_team(
     db: AsyncEngine, dalian: City, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -58,7 +59,7 @@ async def busy(town: Town) -> AsyncIterator[Town]:
 
 
 async def _report(town: Town, lon: float, lat: float, words: str, dangers: list[str]) -> UUID:
-    more = {"description": words, "dangers": dangers, "address": words.partition("，")[0]}
+    more: dict[str, Any] = {"description": words, "dangers": dangers, "address": words.partition("，")[0]}
     if not dangers:
         return await town.report((lon, lat), **more)
     contact = {"phone": "13900000001", "call_back": True}
@@ -69,8 +70,8 @@ async def _report(town: Town, lon: float, lat: float, words: str, dangers: list[
 async def _base_of(town: Town, team_id: UUID) -> tuple[float, float]:
     async with town.api.office.db.connect() as tx:
         found = await tx.exec_driver_sql("SELECT base_lon, base_lat FROM teams WHERE id = $1", (team_id,))
-        lon, lat = found.one()
-    return lon, lat
+        base: Any = found.one()
+    return base[0], base[1]
 
 
 async def looked_at(page: Page) -> list[str]:

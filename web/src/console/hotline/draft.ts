@@ -35,9 +35,14 @@ export type Draft = {
 
 export const COLOURS = ['black', 'grey', 'white', 'red', 'yellow', 'green', 'blue', 'brown'] as const
 export const BELONGINGS = ['bedding', 'bags', 'cart', 'wheelchair', 'crutches', 'dog', 'suitcase', 'child'] as const
-export const SEXES = ['male', 'female', 'unknown'] as const
-export const AGES = ['infant', 'child', 'teen', 'adult', 'old', 'unknown'] as const
-export const POSTURES = ['lying', 'sitting', 'standing', 'walking', 'unknown'] as const
+export const SEXES = ['unknown', 'male', 'female'] as const
+export const AGES = ['unknown', 'infant', 'child', 'teen', 'adult', 'old'] as const
+export const POSTURES = ['unknown', 'lying', 'sitting', 'standing', 'walking'] as const
+
+/** More than so many people are asked about before they are sent: a key too many makes 31 of 3. */
+export const MANY = 9
+/** How inexact a place is of which only this much is known, metres. */
+const ROUGH_M: Partial<Record<string, number>> = { street: 500, region: 1000 }
 
 /** startedAt stays empty until something is typed. */
 export function freshDraft(newId: () => string): Draft {
@@ -85,12 +90,50 @@ export function missing(draft: Draft): 'place' | 'people' | 'number' | null {
   return null
 }
 
+/** The landmark that was chosen, as long as the pin is where it is. */
+export const chosenAt = ({ chosen, pin }: Draft): Draft['chosen'] =>
+  chosen && pin && chosen.lon === pin.lon && chosen.lat === pin.lat ? chosen : null
+
+/** How inexact the pin is, metres, when it only stands for a whole street or region; null for a place. */
+export const roughOf = (draft: Draft): number | null => ROUGH_M[chosenAt(draft)?.kind ?? ''] ?? null
+
+/** The pin in words. What was chosen comes first, since the caller said it; of a whole street that it is no exact place. */
+export function placeWords(said: Shapes['PlaceNamed'], chosen: Draft['chosen'], zh: boolean): string {
+  const plain = zh ? said.zh : said.en
+  if (!chosen) return plain
+  const rough = chosen.kind in ROUGH_M
+  if (!rough && plain.includes(chosen.name)) return plain
+  const near = [said.crossing, said.street].find(name => name && name !== chosen.name)
+  const more = zh
+    ? [near && `近${near}`, rough && '位置不准'].filter(Boolean).join('，')
+    : [near && `near ${near}`, rough && 'not exact'].filter(Boolean).join(', ')
+  if (!more) return chosen.name
+  return zh ? `${chosen.name}（${more}）` : `${chosen.name} (${more})`
+}
+
+/** Two streets that were said as one crossing and do not meet, as they are called; null for all else. */
+export function apartStreets(found: readonly Shapes['PlaceFound'][]): [string, string] | null {
+  const apart = found.filter(place => place.fit === 'apart')
+  const other = apart.find(place => place.sought !== apart[0]!.sought)
+  if (!other || apart[0]!.kind !== 'street' || other.kind !== 'street') return null
+  return [apart[0]!.name, other.name]
+}
+
+const digits = (text: string) => text.replace(/\D/g, '')
+
+/** Whether both are one telephone number, however they were typed. */
+export const sameNumber = (one: string, other: string): boolean =>
+  digits(one).length >= 5 && digits(one) === digits(other)
+
+/** Enough of a number to tell calls apart, and not the number. */
+export const lastFour = (number: string): string => digits(number).slice(-4)
+
 /** Without a place there is no report. `asked`: only to ask for similar ones, so without who calls. */
 export function reportOf(draft: Draft, asked = false): Shapes['Report'] | null {
   if (!draft.pin) return null
   const report: Shapes['Report'] = {
     channel: 'hotline',
-    place: { lon: draft.pin.lon, lat: draft.pin.lat, crs: 'wgs84' },
+    place: { lon: draft.pin.lon, lat: draft.pin.lat, crs: 'wgs84', accuracy_m: roughOf(draft) },
     people_count: Number.isInteger(draft.people) && draft.people > 0 ? Math.min(draft.people, 999) : 1,
     looks: draft.looks,
     dangers: draft.dangers,

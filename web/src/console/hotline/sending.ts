@@ -8,6 +8,7 @@ export type Sent = {
   caseId: string
   number: string
   place: string
+  callBack: boolean
   at: number
   trouble: unknown
 }
@@ -34,6 +35,7 @@ export async function send(
     caseId: receipt.case_id,
     number: draft.number,
     place: draft.place,
+    callBack: draft.callBack,
     at: now,
     trouble: null,
   }
@@ -93,6 +95,16 @@ export function offerOf(state: State, caseId: string): Offer | null {
     null
   )
 }
+
+/** When the team that took it should be there (ms), and in how many minutes; null before one has, or when no time was told. */
+export function arrivalOf(offer: Offer | null, now: number): { at: number; minutes: number } | null {
+  if (offer?.state !== 'accepted' || !offer.answered_at || offer.eta_s === null) return null
+  const at = Date.parse(offer.answered_at) + offer.eta_s * 1000
+  return { at, minutes: Math.ceil((at - now) / 60_000) }
+}
+
+/** Whether a team is on its way or there: joining a call to it sends no other. */
+export const isUnderWay = (one: Case | null): boolean => one?.stage === 'dispatched' || one?.stage === 'handling'
 
 const ORDER: readonly StepName[] = ['filed', 'accepted', 'searching', 'offered', 'on_the_way', 'on_the_spot', 'done']
 

@@ -3,13 +3,13 @@ import { computed, onUnmounted, ref, shallowRef, watch } from 'vue'
 import { api, ask, newId, Refusal, type Shapes } from '@/shared/api/client'
 import { session } from '@/shared/api/session'
 import { useSay } from '../parts/say'
-import { freshDraft, heldFor, hold, isBlank, keep, kept, reportOf, type Draft, type Pin } from './draft'
+import { chosenAt, freshDraft, heldFor, hold, isBlank, keep, kept, placeWords, reportOf, type Draft, type Pin } from './draft'
 
 const SIMILAR_AFTER_MS = 1_200
 const PLACE_AFTER_MS = 200
 
 export function useCall(now: () => number) {
-  const { refusal, both } = useSay()
+  const { refusal, locale } = useSay()
   const account = session.me?.id ?? ''
   const before = heldFor(account) ?? kept(newId)
   const draft = ref<Draft>(before ?? freshDraft(newId))
@@ -45,10 +45,8 @@ export function useCall(now: () => number) {
     const said = await ask(api.GET('/api/places/at', { params: { query: pin } })).catch(() => null)
     if (mine !== naming || !said || draft.value.pin !== pin) return
     outside.value = !said.in_area
-    const { chosen, placeByHand } = draft.value
-    const known =
-      chosen?.kind === 'facility' && chosen.lon === pin.lon && chosen.lat === pin.lat ? `${chosen.name}，` : ''
-    if (!placeByHand) draft.value.place = known + both(said.zh, said.en)
+    if (draft.value.placeByHand) return
+    draft.value.place = placeWords(said, chosenAt(draft.value), locale.value === 'zh')
   }
 
   // Is it somebody who is known already?

@@ -6,6 +6,10 @@ import { draftFrom, type Draft } from './draft'
 
 const EVERY_MS = 20_000
 
+/** The number of a parked call, where one may know it: of colleagues' the draft is not told. */
+export const numberOf = (call: Shapes['ParkedCall']): string =>
+  String((call.draft as { number?: string } | null)?.number ?? '')
+
 export function useParked() {
   const calls = shallowRef<readonly Shapes['ParkedCall'][]>([])
   const trouble = ref(false)
@@ -44,5 +48,11 @@ export function useParked() {
     return found ?? null
   }
 
-  return { calls, busy, refused, park, take }
+  /** Throws a parked call away. */
+  async function discard(id: string): Promise<void> {
+    await run(() => ask(api.DELETE('/api/calls/parked/{call_id}', { params: { path: { call_id: id } } })))
+    await look()
+  }
+
+  return { calls, busy, refused, park, take, discard }
 }

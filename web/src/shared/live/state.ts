@@ -96,10 +96,13 @@ function change(state: State, event: LiveEvent): State {
   return after as State
 }
 
-/** Each row with the columns that the event names; a table that nothing touches stays the same object. */
+/** Each row with the columns that the event names; a team that is no more goes. */
 function merged(table: ReadonlyMap<string, Row>, rows: Row[], key: (row: Row) => string): ReadonlyMap<string, Row> {
   const after = new Map(table)
-  for (const row of rows) after.set(key(row), { ...after.get(key(row)), ...row })
+  for (const row of rows) {
+    if (row.active === false) after.delete(key(row))
+    else after.set(key(row), { ...after.get(key(row)), ...row })
+  }
   return after
 }
 
