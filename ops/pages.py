@@ -21,7 +21,7 @@ PAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 NOT_BUILT: Final = (
-    "<!doctype html><meta charset=utf-8><title>救助圈</title><p>网页尚未构建：请运行 make web，再重启服务。"
+    "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>救助圈</title><p>网页尚未构建：请运行 make web，再重启服务。"
     "<p>The web apps are not built yet: run <code>make web</code> and start the server again."
 )
 

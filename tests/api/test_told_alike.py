@@ -1,6 +1,5 @@
 """The desk is asked whether it is one story told of two places; the public never is."""
 
-from datetime import timedelta
 from typing import Any
 
 from tests.api.builders import IN_XIGANG, IN_ZHONGSHAN, XIGANG, ZHONGSHAN, Api, Person, a_report
@@ -44,5 +43,5 @@ async def test_a_story_of_long_ago_or_of_a_district_not_one_s_own_is_not_told(ap
     assert await alike(there, asked) == []
     assert await alike(api.public, {**asked, "channel": "web"}) == []
     assert [one["elsewhere"] for one in await alike(both, asked)] == [True]
-    api.clock.advance(timedelta(hours=1, minutes=1))
+    api.clock.advance(hours=1, minutes=1)
     assert await alike(both, asked) == []

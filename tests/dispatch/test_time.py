@@ -307,3 +307,13 @@ async def test_a_city_in_which_the_offer_lapses_goes_on_to_the_next_team_without
         await town.worker.turn()
     assert [one.offered_at for one in await town.offers(case_id)][1:] == seen
     assert town_policy().clocks.offer.seconds == 90
+
+
+async def test_a_clock_that_had_ended_and_runs_again_is_told_whole(town: Town) -> None:
+    """A screen that began while it was over has no row of it that columns could be changed of."""
+    case_id = await town.handled()
+    await verification.send_back(town.office, case_id, "人还在", town.by(CHECKER))
+    event = (await town.events(case_id))[-1]
+    again = [row for row in event.data["rows"]["clocks"] if row.get("ended_at", "") is None]
+    assert [row["kind"] for row in again] == ["on_spot"]
+    assert set(ClockRow.__struct_fields__) - set(again[0]) == {"fires_at"}, "but for the worker's own note"

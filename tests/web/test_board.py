@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.api.builders import IN_XIGANG, IN_ZHONGSHAN
 from tests.web.conftest import Shot
-from tests.web.town import Town, line_of, window_of
+from tests.web.town import Town, drawn, line_of, window_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OUTSIDE = (122.9000, 39.7000)
@@ -62,7 +62,6 @@ async def test_a_team_is_assigned_over_the_machine_by_key_with_a_reason(
     await choose(page, case_id)
     await page.keyboard.press("2")
     await expect(page.get_by_text("看路线").first).to_be_visible()
-    await shot(page, "case-why")
     await page.keyboard.press("t")
     dialog = page.locator("[data-dialog=assign]")
     await expect(dialog.locator("[data-team]").first).to_be_visible()
@@ -141,10 +140,11 @@ async def test_the_board_fits_its_screen(
     page = await window_of(browser, town, "dispatcher", size=size)
     if theme == "light":
         await page.get_by_role("button", name="浅色").click()
-    await page.wait_for_timeout(500)
+    await drawn(page)
     overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0
-    await shot(page, f"board-{theme}" + ("-4k" if size[0] > 2000 else ""))
+    if size[0] > 2000 and theme == "dark":
+        await shot(page, "board-4k")
     await page.context.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.web.conftest import ROOT, Shot
-from tests.web.town import WAIT_MS, Town, window_of
+from tests.web.town import WAIT_MS, Town, at_desk, window_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -41,6 +41,13 @@ async def dispatched(page: Page) -> UUID:
     return UUID(await sent.get_attribute("data-sent"))
 
 
+async def sighting_of(town: Town, case_id: UUID) -> Any:
+    """The one sighting of a case, as the server has it."""
+    leader = await town.somebody("shift_leader")
+    (found,) = (await leader.saw(f"/api/cases/{case_id}"))["sightings"]
+    return found
+
+
 def _like_a_receipt() -> Any:
     return re.compile(r"^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$")
 
@@ -56,19 +63,132 @@ async def test_a_call_is_dispatched_by_keyboard_alone_and_followed_until_a_team_
     await page.keyboard.type("有位老人躺在路口，叫不醒")
     await find_place(page, "zsl yejj", CROSSING)
     await expect(page.locator("[data-place]")).to_have_value("西岗区 一二九街与中山路交叉口附近（约 10 米）")
-    await expect(page.locator("[data-people]")).to_be_focused()
-    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-dangers]")).to_be_focused()
     await page.keyboard.press("3")
+    await expect(page.locator("[data-people]")).to_have_value("1")
     await expect(page.get_by_role("switch", checked=True)).to_have_text("3昏迷、叫不醒✓")
     await expect(page.get_by_text("先请来电人拨打 120")).to_be_visible()
     await shot(page, "hotline-call")
     case_id = await dispatched(page)
     await expect(page.locator("[data-number]")).to_be_focused()
     await expect(page.locator("[data-step=offered]")).to_have_attribute("data-state", "now", timeout=WAIT_MS)
-    await expect(page.locator("[data-step=offered] strong")).to_contain_text("分钟到")
+    await expect(page.locator("[data-step=offered] strong")).to_contain_text("队伍接受后再告知来电人")
+    await expect(page.get_by_text("请来电人先拨打 120")).to_be_visible()
     await shot(page, "hotline")
     await town.accept_offer(case_id)
     await expect(page.locator("[data-step=on_the_way]")).to_have_attribute("data-state", "now")
+    going = page.locator("[data-step=on_the_way] strong")
+    await expect(going).to_have_text(re.compile(r"，还有约 \d+ 分钟（\d\d:\d\d 到）$"))
+    assert (await town.case(case_id))["address"] == "西岗区 一二九街与中山路交叉口附近（约 10 米）"
+    await at_desk(page, town, "board")
+    await page.keyboard.press("Alt+2")
+    told = page.locator(f"[data-sent='{case_id}']")
+    await expect(told.locator("[data-where]")).to_contain_text("一二九街与中山路交叉口")
+    await expect(told.locator("[data-where]")).to_contain_text("尾号 1111")
+    await page.context.close()
+
+
+async def test_streets_that_do_not_meet_are_told_so_and_a_street_alone_is_no_exact_place(
+    town: Town, browser: Browser
+) -> None:
+    page = await operator(town, browser)
+    await page.keyboard.press("F4")
+    await page.keyboard.type("西安路 长春路")
+    await expect(page.locator("[data-apart]")).to_contain_text("西安路与长春路不相交，请问清是哪条路、靠近哪里")
+    await page.locator("#hotline-place").fill("香炉礁立交桥")
+    await expect(page.locator("[data-shortened]")).to_contain_text("没有“香炉礁立交桥”，按“香炉礁”查到")
+    await page.locator("#hotline-place").fill("")
+    await find_place(page, "西安路", "西安路")
+    await expect(page.locator("[data-rough]")).to_contain_text("位置不准")
+    await expect(page.locator("[data-place]")).to_have_value(re.compile("^西安路（.*位置不准）$"))
+    case_id = await dispatched(page)
+    assert (await sighting_of(town, case_id))["accuracy_m"] == 500
+    await find_place(page, "西安路", "西安路")
+    await page.locator(".maplibregl-canvas").click(position={"x": 60, "y": 200})
+    await expect(page.locator("#hotline-place")).to_have_value("")
+    await expect(page.locator("[data-rough]")).to_have_count(0)
+    await page.context.close()
+
+
+async def test_many_people_are_asked_about_before_they_are_sent(town: Town, browser: Browser) -> None:
+    page = await operator(town, browser)
+    await find_place(page, "劳动公园", "劳动公园")
+    await page.keyboard.press("F3")
+    await page.keyboard.type("31")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("[data-many]")).to_contain_text("确定有 31 人吗？")
+    await expect(page.locator("article.large[data-sent]")).to_have_count(0)
+    await page.keyboard.type("3")
+    await expect(page.locator("[data-many]")).to_have_count(0)
+    case_id = await dispatched(page)
+    assert (await town.case(case_id))["people_count"] == 3
+    await page.context.close()
+
+
+async def test_one_story_told_of_another_street_is_shown_as_such_and_joined_without_another_team(
+    town: Town, browser: Browser
+) -> None:
+    story = "一个穿红衣服的女孩抱着吉他在台阶上哭"
+    page = await operator(town, browser)
+    await page.keyboard.type("13800007777")
+    await page.locator("[data-words]").fill(story)
+    await page.locator("[data-call-back]").check()
+    await find_place(page, "港湾广场", "港湾广场")
+    first = await dispatched(page)
+    await expect(page.locator("article.large [data-called-back]")).to_contain_text("已记要回电")
+    await town.accept_offer(first)
+    await page.locator("[data-words]").fill(story)
+    await find_place(page, "西安路", "西安路")
+    same = page.locator(f"[data-same='{first}']")
+    await expect(same).to_contain_text("地点不同，说法相似")
+    await expect(same).to_contain_text("港湾广场")
+    await page.keyboard.press("F7")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-dispatch]")).to_contain_text("并入（不另派队伍）")
+    await page.context.close()
+
+
+async def test_a_parked_call_is_pointed_to_by_its_number_and_thrown_away_after_a_question(
+    town: Town, browser: Browser
+) -> None:
+    page = await operator(town, browser)
+    await page.keyboard.type("13800008888")
+    await page.keyboard.press("F8")
+    await expect(page.locator("[data-note]")).to_have_text("已暂存")
+    await page.keyboard.type("138 0000 8888")
+    await expect(page.locator("[data-parked-same]")).to_contain_text("这个号码有一个暂存的来电")
+    await expect(page.locator("[data-note]")).to_have_count(0)
+    one = page.get_by_role("listitem").filter(has_text="13800008888")
+    await one.locator("[data-discard]").click()
+    await one.locator("[data-discard-yes]").click()
+    await expect(one).to_have_count(0)
+    await expect(page.locator("[data-parked-same]")).to_have_count(0)
+    await page.context.close()
+
+
+async def test_an_operator_comes_to_the_hotline_and_is_shown_its_keys_and_the_alarms_go_with_esc(
+    town: Town, browser: Browser
+) -> None:
+    page = await window_of(browser, town, "operator")
+    await expect(page.locator("[data-number]")).to_be_focused()
+    await page.locator(".map canvas").focus()
+    await page.keyboard.press("?")
+    await expect(page.locator("[data-keys-here]")).to_contain_text("Ctrl+Enter")
+    desks = page.locator("[data-keys-desks]")
+    await expect(desks).to_contain_text("热线")
+    await expect(desks).not_to_contain_text("管理")
+    await page.keyboard.press("Escape")
+    bell = page.get_by_role("button", name="告警")
+    panel = page.get_by_role("region", name="告警")
+    await bell.click()
+    await expect(panel).to_be_visible()
+    await page.locator("[data-number]").focus()
+    await page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+    await bell.click()
+    await page.keyboard.press("Alt+1")
+    await expect(page).to_have_url(re.compile("#/board"))
+    await expect(panel).to_be_hidden()
     await page.context.close()
 
 
@@ -124,7 +244,7 @@ async def test_what_was_typed_survives_a_reload_and_is_gone_with_signing_out(tow
     await page.locator("[data-words]").fill("刷新前没写完")
     await page.reload()
     await expect(page.locator("[data-words]")).to_have_value("刷新前没写完")
-    await expect(page.get_by_text("已恢复刷新前没有发出的来电")).to_be_visible()
+    await expect(page.get_by_text("已恢复没有发出的来电")).to_be_visible()
     await page.get_by_role("button", name="退出").click()
     await expect(page.locator("input[name=login]")).to_be_visible()
     assert await page.evaluate("sessionStorage.getItem('rescue.hotline.draft')") is None

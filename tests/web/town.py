@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,12 @@ class Town:
     def now(self) -> datetime:
         """The office's time."""
         return self.api.parts.clock.now()
+
+    def later(self, **span: float) -> None:
+        """So much time has passed in the office (minutes=20)."""
+        clock = self.api.parts.clock
+        assert isinstance(clock, ScaledClock)
+        clock.start += timedelta(**span)
 
     async def somebody(self, *roles: str, **more: Any) -> Person:
         """One person with these roles, made when first wanted."""
@@ -182,9 +188,16 @@ def _fail(error: Any) -> None:
 
 
 async def at_desk(page: Page, town: Town, desk: str) -> None:
-    """Goes to a desk."""
+    """Goes to a desk; returns when its map, if it has one, is drawn."""
     await page.goto(f"{town.url}#/{desk}")
     await page.wait_for_load_state("networkidle")
+    await drawn(page)
+
+
+async def drawn(page: Page) -> None:
+    """Returns when every map on the page is drawn."""
+    for place in await page.locator(".maplibregl-map").all():
+        await expect(place).to_have_attribute("data-idle", "", timeout=WAIT_MS)
 
 
 def line_of(page: Page, case_id: UUID) -> Any:

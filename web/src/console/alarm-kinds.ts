@@ -1,5 +1,5 @@
 /** Which events call for attention. Pure. */
-import type { LiveEvent } from '@/shared/live/state'
+import type { Case, LiveEvent } from '@/shared/live/state'
 
 export const KINDS = ['search', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
 export type AlarmKind = (typeof KINDS)[number]
@@ -13,4 +13,9 @@ export function kindOf(event: LiveEvent): AlarmKind | null {
   const opened = event.data.rows?.cases?.find(row => row.id === event.case_id)
   if (opened?.priority === 'critical') return 'critical'
   return opened?.stage === 'discovered' ? 'new_case' : null
+}
+
+/** The case that a newly opened one has been joined into meanwhile: nobody need look at it any more. Null for every other alarm. */
+export function joinedInto(event: LiveEvent, cases: ReadonlyMap<string, Case>): string | null {
+  return event.kind === 'case.opened' ? (cases.get(event.case_id ?? '')?.joined_into ?? null) : null
 }

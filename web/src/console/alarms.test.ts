@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { LiveEvent } from '@/shared/live/state'
-import { kindOf } from './alarm-kinds'
+import type { Case, LiveEvent } from '@/shared/live/state'
+import { joinedInto, kindOf } from './alarm-kinds'
 
 const event = (kind: string, data: Record<string, unknown> = {}) =>
   ({ seq: 1, id: '1', kind, case_id: 'c', data }) as unknown as LiveEvent
@@ -18,4 +18,10 @@ test('a critical case calls for attention, and one that a person must accept', (
 test('an offer within the circle is no alarm, one outside is', () => {
   expect(kindOf(event('offer.made'))).toBeNull()
   expect(kindOf(event('offer.made', { alarm: 'outside_circle' }))).toBe('search')
+})
+test('a case that was opened and joined into another says so; a clock of it stays what it is', () => {
+  const cases = new Map([['c', { id: 'c', joined_into: 'd' } as Case]])
+  expect(joinedInto(event('case.opened'), cases)).toBe('d')
+  expect(joinedInto(event('case.opened'), new Map())).toBeNull()
+  expect(joinedInto(event('clock.missed'), cases)).toBeNull()
 })

@@ -3,7 +3,19 @@ import { computed, onUnmounted, ref, shallowRef, watch } from 'vue'
 import { api, ask, newId, Refusal, type Shapes } from '@/shared/api/client'
 import { session } from '@/shared/api/session'
 import { useSay } from '../parts/say'
-import { chosenAt, freshDraft, heldFor, hold, isBlank, keep, kept, placeWords, reportOf, type Draft, type Pin } from './draft'
+import {
+  chosenAt,
+  freshDraft,
+  heldFor,
+  hold,
+  isBlank,
+  keep,
+  kept,
+  placeWords,
+  reportOf,
+  type Draft,
+  type Pin,
+} from './draft'
 
 const SIMILAR_AFTER_MS = 1_200
 const PLACE_AFTER_MS = 200

@@ -20,7 +20,8 @@ watch(
 
 /** `done`: a call that was sent; typed: as it was, wanted again while a step of it failed. */
 function remember(done: Sent, typed: Draft): void {
-  sent.value = [done, ...sent.value.filter(one => one.receipt.receipt !== done.receipt.receipt)].slice(0, SENT_KEPT)
+  const at = sent.value.findIndex(one => one.receipt.receipt === done.receipt.receipt)
+  sent.value = at < 0 ? [done, ...sent.value].slice(0, SENT_KEPT) : sent.value.with(at, done)
   if (done.trouble) unfinished.set(done.receipt.receipt, typed)
   else unfinished.delete(done.receipt.receipt)
 }
