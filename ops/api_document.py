@@ -1,4 +1,4 @@
-"""`python -m ops.api_document FILE`: writes the OpenAPI document, from which the web apps' types are made (`make api-types`).
+"""`python -m ops.api_document FILE`: writes the OpenAPI document, from which the web apps' types are made (`make web-types`).
 
 Nothing is contacted: the document follows from the code alone.
 """

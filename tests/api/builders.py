@@ -172,12 +172,17 @@ class Api:
         return Person(self, {}, Actor(id="public", name="群众", kind="public", roles=("public",)))
 
     async def person(
-        self, *roles: str, login: str | None = None, regions: tuple[str, ...] = (CITY,), team_id: UUID | None = None
+        self,
+        *roles: str,
+        login: str | None = None,
+        regions: tuple[str, ...] = (CITY,),
+        team_id: UUID | None = None,
+        name: str = "王某",
     ) -> Person:
         """An account with these roles, signed in over HTTP."""
         login = login or f"{'-'.join(roles)}-{new_id().hex[-8:]}"
         new = NewAccount(
-            login=login, name="王某", password=PASSWORD, roles=list(roles), regions=list(regions), team_id=team_id
+            login=login, name=name, password=PASSWORD, roles=list(roles), regions=list(regions), team_id=team_id
         )
         await accounts.create(self.office, new, by=SYSTEM, now=self.parts.clock.now())
         return await self.sign_in(login)

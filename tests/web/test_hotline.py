@@ -112,7 +112,7 @@ async def test_streets_that_do_not_meet_are_told_so_and_a_street_alone_is_no_exa
 
 async def test_many_people_are_asked_about_before_they_are_sent(town: Town, browser: Browser) -> None:
     page = await operator(town, browser)
-    await find_place(page, "劳动公园", "劳动公园")
+    await find_place(page, "数码广场", "数码广场")
     await page.keyboard.press("F3")
     await page.keyboard.type("31")
     await page.keyboard.press("Control+Enter")
@@ -133,7 +133,7 @@ async def test_one_story_told_of_another_street_is_shown_as_such_and_joined_with
     await page.keyboard.type("13800007777")
     await page.locator("[data-words]").fill(story)
     await page.locator("[data-call-back]").check()
-    await find_place(page, "港湾广场", "港湾广场")
+    await find_place(page, "马栏广场", "马栏广场")
     first = await dispatched(page)
     await expect(page.locator("article.large [data-called-back]")).to_contain_text("已记要回电")
     await town.accept_offer(first)
@@ -141,7 +141,7 @@ async def test_one_story_told_of_another_street_is_shown_as_such_and_joined_with
     await find_place(page, "西安路", "西安路")
     same = page.locator(f"[data-same='{first}']")
     await expect(same).to_contain_text("地点不同，说法相似")
-    await expect(same).to_contain_text("港湾广场")
+    await expect(same).to_contain_text("马栏广场")
     await page.keyboard.press("F7")
     await page.keyboard.press("Enter")
     await expect(page.locator("[data-dispatch]")).to_contain_text("并入（不另派队伍）")

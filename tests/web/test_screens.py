@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.web.conftest import ROOT, Shot
 from tests.web.town import Town, at_desk, drawn, window_of
@@ -14,16 +14,25 @@ from tests.web.town import Town, at_desk, drawn, window_of
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TEAMS = [f"T{n:02}" for n in range(1, 15)]
-REPORTS: list[tuple[float, float, str, list[str]]] = [
-    (121.6147, 38.9140, "人民路地下通道口，老人躺在地上，衣着单薄", ["exposure"]),
-    (121.5850, 38.9060, "公交站候车亭内有人睡觉", []),
-    (121.6000, 38.9120, "超市门口男子抱头坐着，叫不应", ["unconscious"]),
-    (121.5610, 38.8990, "天桥下两人，有被褥", []),
-    (121.6305, 38.9205, "女孩独自在广场哭，约七八岁", ["minor"]),
-    (121.5730, 38.8820, "海边步道长椅上有人", []),
-    (121.5520, 38.9150, "桥洞里有人咳嗽不止", ["acute_illness"]),
-    (121.6420, 38.9130, "银行自助厅内过夜", []),
-    (121.5930, 38.9240, "街心花园老人迷路", []),
+Told = tuple[float, float, str, list[str]]
+EARLIER: list[Told] = [
+    (121.6147, 38.9140, "人民路公交站有人躺着", []),
+    (121.5850, 38.9060, "会展路候车亭内有人睡觉", []),
+    (121.6010, 38.9130, "长春路超市门口男子抱头坐着", ["mental_crisis"]),
+    (121.5610, 38.8990, "中山路天桥下两人，有被褥", []),
+    (121.6305, 38.9205, "友好广场老人问路，说不清家在哪", []),
+    (121.5930, 38.9240, "香工街街心花园有人露宿", []),
+]
+NOW: list[Told] = [
+    (121.6190, 38.9170, "人民路地下通道口，老人躺在地上，衣着单薄", ["exposure"]),
+    (121.5890, 38.9090, "西安路公交站候车亭，一人裹着被子", []),
+    (121.6040, 38.9150, "长江路超市门口，男子叫不应", ["unconscious"]),
+    (121.5650, 38.9020, "黄河路天桥下，两人同住", []),
+    (121.6345, 38.9235, "港湾广场，女孩独自哭，约七八岁", ["minor"]),
+    (121.5770, 38.8850, "星海公园步道长椅上有人", []),
+    (121.5560, 38.9180, "马栏河桥洞，有人咳嗽不止", ["acute_illness"]),
+    (121.6460, 38.9160, "三八广场银行自助厅内过夜", []),
+    (121.5970, 38.9270, "北岗桥下，老人坐着不动", []),
 ]
 # name of the picture, role, desk, keys that bring up what is to be seen
 DESKS = [
@@ -31,7 +40,7 @@ DESKS = [
     ("hotline-empty", "operator", "hotline", ""),
     ("verification", "checker", "verification", "ArrowDown"),
     ("teams", "dispatcher", "teams", "ArrowDown"),
-    ("replay", "dispatcher", "replay", ""),
+    ("replay", "dispatcher", "replay?at=2016-09-19T09:20:00%2B08:00", "ArrowDown"),
     ("leader", "shift_leader", "leader", ""),
     ("admin", "admin", "admin", ""),
 ]
@@ -42,8 +51,8 @@ async def busy(town: Town) -> AsyncIterator[Town]:
     """A morning at work: cases that were closed, cases at every stage, teams on the roads, a request for the shift leader."""
     teams = await town.go_on_duty(*TEAMS)
     checker, dispatcher = await town.somebody("checker"), await town.somebody("dispatcher")
-    for first in (0, 3):
-        done = [await _report(town, *report) for report in REPORTS[first : first + 3]]
+    for three in (EARLIER[:3], EARLIER[3:]):
+        done = [await _report(town, *report) for report in three]
         crews = [(case_id, await town.accept_offer(case_id)) for case_id in done]
         town.later(minutes=9)
         for case_id, officer in crews:
@@ -54,9 +63,7 @@ async def busy(town: Town) -> AsyncIterator[Town]:
     town.later(minutes=50)
     for n, team_id in enumerate(teams):
         await town.move(team_id, *await _base_of(town, team_id), heading_deg=n * 47 % 360)
-    cases = [
-        await _report(town, lon + 0.004, lat + 0.003, f"又{words}", dangers) for lon, lat, words, dangers in REPORTS
-    ]
+    cases = [await _report(town, *report) for report in NOW]
     crews = [(case_id, await town.accept_offer(case_id)) for case_id in cases[:5]]
     for case_id, officer in crews[:3]:
         await town.handle(case_id, officer)
@@ -97,6 +104,7 @@ async def test_a_desk_is_pictured_and_shuts_nobody_out(
     await at_desk(page, busy, desk)
     for key in keys.split():
         await page.keyboard.press(key)
+    await expect(page.get_by_text("正在取")).to_have_count(0)
     await page.wait_for_load_state("networkidle")
     await drawn(page)
     await shot(page, name)

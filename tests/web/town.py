@@ -24,6 +24,22 @@ WAIT_MS = 20_000
 SCREENS = Path(__file__).resolve().parents[2] / "docs" / "screens"
 
 
+NAMES = {
+    "dispatcher": "周敏",
+    "operator": "李静",
+    "checker": "王建国",
+    "shift_leader": "赵海燕",
+    "supervisor": "孙立",
+    "admin": "吴桐",
+    "grid_worker": "陈玉兰",
+}
+
+
+def login_of(*roles: str, **more: Any) -> str:
+    """What somebody of the town signs in with."""
+    return "-".join((*roles, *(str(one)[-6:] for one in more.values())))
+
+
 @dataclass
 class Town:
     """The application, the city's folder, and who has an account: by login."""
@@ -49,10 +65,10 @@ class Town:
 
     async def somebody(self, *roles: str, **more: Any) -> Person:
         """One person with these roles, made when first wanted."""
-        name = "-".join((*roles, *map(str, more.values())))
-        if name not in self.people:
-            self.people[name] = await self.api.person(*roles, login=name, **more)
-        return self.people[name]
+        login = login_of(*roles, **more)
+        if login not in self.people:
+            self.people[login] = await self.api.person(*roles, login=login, name=NAMES.get(roles[0], "郑强"), **more)
+        return self.people[login]
 
     async def report(
         self, place: tuple[float, float] = IN_ZHONGSHAN, *, by: Person | None = None, **other: Any
@@ -174,7 +190,7 @@ async def window_of(
 ) -> Page:
     """A browser window of its own in which somebody with these roles has signed in. Errors of the page fail the test."""
     await town.somebody(*roles, **more)
-    login = "-".join((*roles, *map(str, more.values())))
+    login = login_of(*roles, **more)
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
     context.set_default_timeout(WAIT_MS)
     page = await context.new_page()

@@ -99,6 +99,8 @@ describe('a place', () => {
     expect(reportOf(draft)?.place.accuracy_m).toBe(500)
     expect(roughOf({ ...draft, pin: { lon: 121.6001, lat: 38.9 } })).toBeNull()
     expect(roughOf({ ...draft, chosen: chosen('西安路与长江路交叉口', 'crossing') })).toBeNull()
+    expect(roughOf({ ...draft, chosen: chosen('中山广场', 'street') })).toBeNull()
+    expect(roughOf({ ...draft, chosen: chosen('西岗区', 'region') })).toBe(1000)
     expect(reportOf({ ...draft, chosen: null })?.place.accuracy_m).toBeNull()
   })
 

@@ -43,6 +43,10 @@ export const POSTURES = ['unknown', 'lying', 'sitting', 'standing', 'walking'] a
 export const MANY = 9
 /** How inexact a place is of which only this much is known, metres. */
 const ROUGH_M: Partial<Record<string, number>> = { street: 500, region: 1000 }
+/** On the map these are streets, and yet one place. */
+const ONE_PLACE = /(广场|环岛|桥|立交)$/
+const roughly = (chosen: Draft['chosen']): number | null =>
+  !chosen || ONE_PLACE.test(chosen.name) ? null : (ROUGH_M[chosen.kind] ?? null)
 
 /** startedAt stays empty until something is typed. */
 export function freshDraft(newId: () => string): Draft {
@@ -95,13 +99,13 @@ export const chosenAt = ({ chosen, pin }: Draft): Draft['chosen'] =>
   chosen && pin && chosen.lon === pin.lon && chosen.lat === pin.lat ? chosen : null
 
 /** How inexact the pin is, metres, when it only stands for a whole street or region; null for a place. */
-export const roughOf = (draft: Draft): number | null => ROUGH_M[chosenAt(draft)?.kind ?? ''] ?? null
+export const roughOf = (draft: Draft): number | null => roughly(chosenAt(draft))
 
 /** The pin in words. What was chosen comes first, since the caller said it; of a whole street that it is no exact place. */
 export function placeWords(said: Shapes['PlaceNamed'], chosen: Draft['chosen'], zh: boolean): string {
   const plain = zh ? said.zh : said.en
   if (!chosen) return plain
-  const rough = chosen.kind in ROUGH_M
+  const rough = roughly(chosen) !== null
   if (!rough && plain.includes(chosen.name)) return plain
   const near = [said.crossing, said.street].find(name => name && name !== chosen.name)
   const more = zh
