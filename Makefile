@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST_ARGS ?=
+# Test files side by side: each worker has a PostgreSQL and a Valkey of its own.
+WORKERS ?= 2
 section = @printf '\n\033[1m== %s ==\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
@@ -59,9 +61,9 @@ imports:  ## who may import whom
 	$(call section,依赖方向 Imports)
 	@$(BIN)/lint-imports
 
-unit: ## the tests of the Python code, on real PostGIS and Valkey; PYTEST_ARGS="-k offer" picks some
+unit: ## the tests, on real PostGIS and Valkey and in a browser; PYTEST_ARGS="-k offer" picks some, WORKERS=0 runs them one by one
 	$(call section,测试 Tests)
-	@$(BIN)/pytest -q $(PYTEST_ARGS)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 screenshots: setup-test web  ## the pictures of docs/screens anew, taken by the browser tests
 	@RESCUE_SCREENSHOTS=1 $(BIN)/pytest -q tests/web

@@ -129,6 +129,8 @@ async def test_one_story_told_of_another_street_is_shown_as_such_and_joined_with
     town: Town, browser: Browser
 ) -> None:
     story = "一个穿红衣服的女孩抱着吉他在台阶上哭"
+    await town.go_on_duty("T05", "T06", "T07", "T08", "T09", "T10")
+    await town.go_on_duty("T05", "T06", "T07", "T08", "T09", "T10")
     page = await operator(town, browser)
     await page.keyboard.type("13800007777")
     await page.locator("[data-words]").fill(story)
@@ -142,8 +144,7 @@ async def test_one_story_told_of_another_street_is_shown_as_such_and_joined_with
     same = page.locator(f"[data-same='{first}']")
     await expect(same).to_contain_text("地点不同，说法相似")
     await expect(same).to_contain_text("马栏广场")
-    await page.keyboard.press("F7")
-    await page.keyboard.press("Enter")
+    await same.press("Enter")
     await expect(page.locator("[data-dispatch]")).to_contain_text("并入（不另派队伍）")
     await page.context.close()
 
