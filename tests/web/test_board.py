@@ -155,3 +155,10 @@ async def test_english_is_one_click_away_and_stays(town: Town, browser: Browser)
     await page.reload()
     await expect(page.get_by_role("heading", name="Queue")).to_be_visible()
     await page.context.close()
+
+
+async def test_a_case_that_opens_before_one_s_eyes_is_named_by_its_place(town: Town, browser: Browser) -> None:
+    page = await window_of(browser, town, "dispatcher")
+    case_id = await town.report((121.5480, 38.8990), address="马栏广场东侧报刊亭")
+    await expect(line_of(page, case_id)).to_contain_text("马栏广场东侧报刊亭")
+    await page.context.close()

@@ -130,7 +130,6 @@ async def test_one_story_told_of_another_street_is_shown_as_such_and_joined_with
 ) -> None:
     story = "一个穿红衣服的女孩抱着吉他在台阶上哭"
     await town.go_on_duty("T05", "T06", "T07", "T08", "T09", "T10")
-    await town.go_on_duty("T05", "T06", "T07", "T08", "T09", "T10")
     page = await operator(town, browser)
     await page.keyboard.type("13800007777")
     await page.locator("[data-words]").fill(story)
@@ -159,7 +158,9 @@ async def test_a_parked_call_is_pointed_to_by_its_number_and_thrown_away_after_a
     await page.keyboard.type("138 0000 8888")
     await expect(page.locator("[data-parked-same]")).to_contain_text("这个号码有一个暂存的来电")
     await expect(page.locator("[data-note]")).to_have_count(0)
+    await page.keyboard.press("F9")
     one = page.get_by_role("listitem").filter(has_text="13800008888")
+    await expect(one.locator("[data-parked]")).to_be_focused()
     await one.locator("[data-discard]").click()
     await one.locator("[data-discard-yes]").click()
     await expect(one).to_have_count(0)
@@ -262,8 +263,8 @@ async def test_what_is_missing_is_said_and_what_the_server_refuses_leaves_everyt
     await expect(page.locator("#hotline-place")).to_be_focused()
     await page.keyboard.type("没有这样的路名")
     await expect(page.get_by_text("没有找到“没有这样的路名”")).to_be_visible()
-    await find_place(page, "友好广场", "友好广场")
     await page.route("**/api/reports", lambda route: route.abort())
+    await find_place(page, "友好广场", "友好广场")
     await page.keyboard.press("Control+Enter")
     await expect(page.get_by_role("alert")).to_contain_text("连不上服务器")
     await expect(page.locator("[data-words]")).to_have_value("桥下有人")

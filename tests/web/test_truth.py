@@ -75,6 +75,13 @@ async def accept_by_key(window: Recorded, case_id: UUID) -> None:
     await window.page.keyboard.press("a")
 
 
+async def asked_for_the_place(window: Recorded) -> None:
+    """Waits until the window has asked for the address of a case that opened before its eyes: no event carries it."""
+    async with asyncio.timeout(WAIT_MS / 1000):
+        while "GET /api/cases?limit=50" not in window.asked:
+            await asyncio.sleep(0.05)
+
+
 async def test_what_one_does_the_other_sees_and_asks_for_nothing(
     real: RealTown, windows: tuple[Recorded, Recorded], record_property: Callable[[str, object], None]
 ) -> None:
@@ -82,6 +89,7 @@ async def test_what_one_does_the_other_sees_and_asks_for_nothing(
     case_id = await real.report(PARK)
     await expect(line(one, case_id, "discovered")).to_be_visible()
     await expect(line(other, case_id, "discovered")).to_be_visible()
+    await asked_for_the_place(other)
     await other.note_when(f"[data-case='{case_id}'][data-stage=accepted]")
     asked_before = list(other.asked)
     await accept_by_key(one, case_id)

@@ -101,8 +101,10 @@ export const chosenAt = ({ chosen, pin }: Draft): Draft['chosen'] =>
 /** How inexact the pin is, metres, when it only stands for a whole street or region; null for a place. */
 export const roughOf = (draft: Draft): number | null => roughly(chosenAt(draft))
 
+type Said = Pick<Shapes['PlaceNamed'], 'zh' | 'en' | 'street' | 'crossing'>
+
 /** The pin in words. What was chosen comes first, since the caller said it; of a whole street that it is no exact place. */
-export function placeWords(said: Shapes['PlaceNamed'], chosen: Draft['chosen'], zh: boolean): string {
+export function placeWords(said: Said, chosen: Draft['chosen'], zh: boolean): string {
   const plain = zh ? said.zh : said.en
   if (!chosen) return plain
   const rough = roughly(chosen) !== null

@@ -96,11 +96,13 @@ export function offerOf(state: State, caseId: string): Offer | null {
   )
 }
 
-/** When the team that took it should be there (ms), and in how many minutes; null before one has, or when no time was told. */
+const MINUTE_MS = 60_000
+
+/** When the team that took it should be there (ms, at the full minute after), and in how many minutes; null before one has, or when no time was told. */
 export function arrivalOf(offer: Offer | null, now: number): { at: number; minutes: number } | null {
   if (offer?.state !== 'accepted' || !offer.answered_at || offer.eta_s === null) return null
   const at = Date.parse(offer.answered_at) + offer.eta_s * 1000
-  return { at, minutes: Math.ceil((at - now) / 60_000) }
+  return { at: Math.ceil(at / MINUTE_MS) * MINUTE_MS, minutes: Math.ceil((at - now) / MINUTE_MS) }
 }
 
 /** Whether a team is on its way or there: joining a call to it sends no other. */

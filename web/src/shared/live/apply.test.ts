@@ -114,3 +114,19 @@ describe.each(fixtures)('what the %s was told', (_, fixture) => {
     }
   })
 })
+
+test('an address that was asked for is laid on its case and on no other, and only where there is none', () => {
+  const rows = [
+    { id: 'a', address: null },
+    { id: 'b', address: '人民路' },
+  ]
+  const state = apply(EMPTY, {
+    type: 'snapshot',
+    seq: 1,
+    board: { cases: rows, offers: [], clocks: [], teams: [] } as unknown as Snapshot,
+  })
+  const after = apply(state, { type: 'addresses', of: { a: '中山广场', b: '另一处', c: '不在画面' } })
+  expect([...after.cases.values()].map(one => one.address)).toEqual(['中山广场', '人民路'])
+  expect(after.seq).toBe(1)
+  expect(apply(after, { type: 'addresses', of: { a: '又一处' } })).toBe(after)
+})

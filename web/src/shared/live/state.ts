@@ -33,6 +33,7 @@ export type Message =
   | { type: 'events'; seq: number; events: LiveEvent[] }
   | ({ type: 'event' } & LiveEvent)
   | { type: 'pulse'; seq: number; now: string }
+  | { type: 'addresses'; of: Record<string, string | null> }
 
 /** seq: the highest number this is the picture of; -1: nothing is known yet. Tables by key. */
 export type State = {
@@ -74,9 +75,22 @@ export function apply(state: State, message: Message): State {
       return change(state, message)
     case 'pulse':
       return message.seq > state.seq ? { ...state, seq: message.seq } : state
+    case 'addresses':
+      return withAddresses(state, message.of)
     default:
       return state
   }
+}
+
+/** Where cases are, in words: personal, so no event carries it; a screen asks for those that were opened before its eyes. */
+function withAddresses(state: State, known: Record<string, string | null>): State {
+  const fresh = Object.entries(known).filter(
+    ([id, address]) => address && state.cases.has(id) && !state.cases.get(id)?.address,
+  )
+  if (!fresh.length) return state
+  const cases = new Map(state.cases)
+  for (const [id, address] of fresh) cases.set(id, { ...cases.get(id)!, address })
+  return { ...state, cases }
 }
 
 /** A fresh picture replaces all that was known. */

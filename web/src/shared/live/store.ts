@@ -33,6 +33,8 @@ export type Live = {
 }
 
 const NEWS_KEPT = 200
+/** After these a case may have an address that no event carries. */
+const TELLS_PLACE = new Set(['case.opened', 'case.sighting_joined', 'case.unjoined'])
 const scope = effectScope(true)
 let live: (Live & { begin: () => void; stop: () => void }) | null = null
 
@@ -84,6 +86,20 @@ function make(): Live & { begin: () => void; stop: () => void } {
     for (const event of fresh) if (event.data.state === 'off_duty') places.forget(String(event.data.team_id))
     news.value = [...news.value, ...fresh].slice(-NEWS_KEPT)
     for (const event of fresh) for (const listen of listeners) listen(event)
+    if (fresh.some(event => TELLS_PLACE.has(event.kind))) askAddresses()
+  }
+
+  let asking = 0
+  /** One small question for all cases that were opened within a second. */
+  function askAddresses(): void {
+    if (asking) return
+    asking = window.setTimeout(async () => {
+      asking = 0
+      const page = await ask(api.GET('/api/cases', { params: { query: { limit: 50 } } })).catch(() => null)
+      if (!page) return
+      const of = Object.fromEntries(page.cases.map(one => [one.id, one.address ?? null]))
+      state.value = apply(state.value, { type: 'addresses', of })
+    }, 1_000)
   }
 
   async function ticket(): Promise<string | null> {
