@@ -78,7 +78,9 @@ async def accept_by_key(window: Recorded, case_id: UUID) -> None:
 async def asked_for_the_place(window: Recorded) -> None:
     """Waits until the window has asked for the address of a case that opened before its eyes: no event carries it."""
     async with asyncio.timeout(WAIT_MS / 1000):
-        while "GET /api/cases?limit=50" not in window.asked:
+        while True:
+            if "GET /api/cases?limit=50" in window.asked:
+                return
             await asyncio.sleep(0.05)
 
 
