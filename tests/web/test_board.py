@@ -17,6 +17,7 @@ OUTSIDE = (122.9000, 39.7000)
 async def choose(page: Page, case_id: UUID) -> None:
     """Goes down the queue by key until the case is chosen."""
     queue = page.get_by_role("listbox", name="案卷队列")
+    await expect(line_of(page, case_id)).to_be_attached()  # it may come after the key, and above
     while (at := await queue.get_attribute("aria-activedescendant")) != f"line-{case_id}":
         await page.keyboard.press("ArrowDown")
         await expect(queue).not_to_have_attribute("aria-activedescendant", at or "")
