@@ -1,5 +1,3 @@
-import 'element-plus/theme-chalk/dark/css-vars.css'
-import 'element-plus/dist/index.css'
 import './theme.css'
 import { createApp } from 'vue'
 import App from './App.vue'
