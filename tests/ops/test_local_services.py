@@ -20,8 +20,10 @@ from ops.local.postgres import Cluster
 from ops.local.services import Services
 
 ROOT = Path(__file__).parent.parent.parent
+# A run begun in the background of a script has Ctrl-C switched off, and its children with it: not so here.
 OWNER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from ops import cli
 from ops.local import services
