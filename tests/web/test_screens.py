@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.web.conftest import ROOT, Shot
-from tests.web.town import Town, at_desk, drawn, window_of
+from tests.web.town import Town, at_desk, drawn, settled, window_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -104,9 +104,7 @@ async def test_a_desk_is_pictured_and_shuts_nobody_out(
     await at_desk(page, busy, desk)
     for key in keys.split():
         await page.keyboard.press(key)
-    await expect(page.get_by_text("正在取")).to_have_count(0)
-    await page.wait_for_load_state("networkidle")
-    await drawn(page)
+    await settled(page)
     await shot(page, name)
     assert await looked_at(page) == []
     await page.get_by_role("button", name="浅色").click()
@@ -124,11 +122,10 @@ async def test_a_case_is_pictured_and_shuts_nobody_out(busy: Town, browser: Brow
         await page.keyboard.press("ArrowDown")
     for n, tab in enumerate(("overview", "why", "timeline", "sightings", "visits"), start=1):
         await page.keyboard.press(str(n))
-        await page.wait_for_load_state("networkidle")
+        await expect(page.get_by_role("tab", selected=True)).to_have_count(1)
         if tab == "why":
             await page.get_by_role("button", name="看路线").first.click()
-            await page.wait_for_load_state("networkidle")
-        await drawn(page)
+        await settled(page)
         await shot(page, f"case-{tab}")
         assert await looked_at(page) == []
     await page.context.close()

@@ -206,15 +206,24 @@ def _fail(error: Any) -> None:
 
 
 async def at_desk(page: Page, town: Town, desk: str) -> None:
-    """Goes to a desk; returns when its map, if it has one, is drawn."""
+    """Goes to a desk; returns when it stands and what it asks for has come."""
     await page.goto(f"{town.url}#/{desk}")
-    await page.wait_for_load_state("networkidle")
+    await expect(page.locator("main > *")).to_be_visible()
+    await settled(page)
+
+
+async def settled(page: Page) -> None:
+    """Returns when nothing says any more that it is being fetched, and every map is drawn.
+
+    Not when the network is silent: a desk that looks again every few seconds may never let it be on a busy machine.
+    """
+    await expect(page.get_by_text("正在取")).to_have_count(0, timeout=WAIT_MS)
     await drawn(page)
 
 
 async def drawn(page: Page) -> None:
     """Returns when every map on the page is drawn."""
-    for place in await page.locator(".maplibregl-map").all():
+    for place in await page.locator(".whole > .map").all():
         await expect(place).to_have_attribute("data-idle", "", timeout=DRAWN_MS)
 
 
