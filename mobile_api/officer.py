@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
@@ -12,14 +13,17 @@ from msgspec import Meta, Struct
 
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
-from backend.dispatch import field, find, offers
+from backend.dispatch import field, find, found, offers
 from backend.dispatch.change import Answer
 from backend.dispatch.field import Arrival
 from backend.dispatch.protection import Handling
 from backend.dispatch.records import Case, ClockRow, Offer
 from backend.errors import NotAllowed
-from backend.gate import of_positions
+from backend.gate import of_positions, of_reports, sender_of
 from backend.geo.place import Crs, locate
+from backend.intake.looks import Looks
+from backend.intake.report import GivenPlace, Report, prepare
+from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
 from backend.live.hub import Hub
 from backend.live.positions import Fix as LiveFix
@@ -29,7 +33,8 @@ from backend.patrol import duty, positions
 from backend.patrol.duty import DutyState, Presence
 from backend.patrol.positions import Fix, TeamFix
 from backend.patrol.tracks import Tracks
-from backend.web import CommandBody, Empty, WithReason, command
+from backend.policy import Danger
+from backend.web import AnyRequest, CommandBody, Empty, WithReason, command
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -71,6 +76,22 @@ class Arrive(CommandBody, frozen=True):
     reason: str | None = None
 
 
+class Found(CommandBody, frozen=True):
+    """Somebody whom the patrol came upon. case_id: chosen by the phone (UUIDv7), so that it can go on without network."""
+
+    case_id: UUID
+    place: GivenPlace
+    people_count: Annotated[int, Meta(ge=1, le=999)] = 1
+    looks: Looks = Looks()
+    dangers: Annotated[list[Danger], Meta(max_length=20)] = msgspec.field(default_factory=list)
+    description: Annotated[str, Meta(max_length=2000)] = ""
+
+    def report(self, at: datetime) -> Report:
+        """The sighting that it is."""
+        said = {name: getattr(self, name) for name in ("place", "people_count", "looks", "dangers", "description")}
+        return Report(channel="patrol", occurred_at=at, **said)
+
+
 class Handle(CommandBody, frozen=True):
     """What was found and done (处置反馈). `handling.handled_at` is when."""
 
@@ -90,6 +111,17 @@ HANDLE_EXAMPLE = Example(
             "station_told_at": "2016-09-19T14:35:00+08:00",
             "note": "本人同意进站",
         }
+    },
+)
+
+
+FOUND_EXAMPLE = Example(
+    summary="桥下发现一人 Somebody under a bridge",
+    value={
+        "case_id": "01574091-2f00-7000-8000-000000000001",
+        "place": {"lon": 121.6147, "lat": 38.9140, "crs": "gcj02", "accuracy_m": 12},
+        "looks": {"sex": "male", "age_band": "old"},
+        "description": "桥下露宿，愿意交谈",
     },
 )
 
@@ -158,6 +190,29 @@ class Officer(Controller):
         if kept.newest is not None:
             places.tell([_live(kept.newest, office.city.lineage(kept.regions))])
         return FixesKept(len(good), refused)
+
+    @post("/found", summary="巡查发现 I found someone")
+    async def found(
+        self,
+        request: AnyRequest,
+        data: Annotated[Found, Body(examples=[FOUND_EXAMPLE])],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        outlook: NamedDependency[Outlook],
+        limiter: NamedDependency[Limiter],
+        now: NamedDependency[datetime],
+    ) -> Answer:
+        """立案、受理、派给本队并到场，一步完成；手上未答复的派遣会转给其他队伍。
+
+        A case in the own team's hands, on the spot, in one step. An offer that the team has not answered goes to another;
+        with a case of its own already, or off duty, it is refused.
+        """
+        team_id = my_team(by)
+        wanted = command("officer.found", data.case_id, data, by, now)
+        demand(office.city.policy.roles, by, "case:handle", Object(teams=[team_id]))
+        await limiter.demand(of_reports(office.city.policy, "patrol", sender_of(request, by)))
+        report = prepare(data.report(wanted.at), office.city, by, now, weather=await outlook.now())
+        return await found.found_someone(office, report, data.case_id, team_id, wanted)
 
 
 def _live(fix: TeamFix, regions: list[str]) -> LiveFix:

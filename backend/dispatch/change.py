@@ -128,7 +128,8 @@ def _new_row(office: Office, table: Table, row: Row) -> dict[str, Any]:
 
 
 def _answer(seq: int, changes: Sequence[Change]) -> Answer:
-    case = next((c for change in changes if (c := change.case())), None)
+    first = next((c for change in changes if (c := change.case())), None)
+    case = next((c for change in reversed(changes) if (c := change.case()) and first and c.id == first.id), None)
     rows = [after for change in changes for _, after in change.rows]
     offer = next((row for row in rows if isinstance(row, Offer)), None)
     return Answer(

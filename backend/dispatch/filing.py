@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, personal
 from backend.access.actor import SYSTEM
-from backend.bulk import add_rows
-from backend.dispatch import find, timekeeping
+from backend.dispatch import find
 from backend.dispatch.change import Change, Command, record
 from backend.dispatch.lifecycle import OPEN_STAGES
-from backend.dispatch.move import case_of, move, touched
+from backend.dispatch.move import case_of, clocks_in, move, touched
 from backend.dispatch.nearby import near_cases
-from backend.dispatch.records import Case, Link, Row, Suggestion
+from backend.dispatch.opening import first_case, opened, told, write_sightings
+from backend.dispatch.records import Case, Link
 from backend.errors import Conflict
 from backend.geo.place import LonLat, distance_m
 from backend.ids import new_id
@@ -111,7 +111,7 @@ async def _file(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]
     near = await near_cases(tx, office, reports)
     for report, candidates in zip(reports, near, strict=True):
         await _take(tx, desk, report, candidates)
-    await _write_sightings(tx, office, reports)
+    await write_sightings(tx, office, reports)
     await record(tx, office, command, *desk.changes)
     return desk.receipts
 
@@ -181,7 +181,7 @@ def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, be
         reasons=reasons,
     )
     raised = after.priority != case.priority
-    facts = {**_told(report), "score": match.score, "raised": raised}
+    facts = {**told(report), "score": match.score, "raised": raised}
     if raised and case.stage == "suspended":
         facts["alarm"] = "raised_while_suspended"  # nobody is looking at it: a person decides whether it goes on
     desk.changes.append(Change(kind="case.sighting_joined", rows=[(case, after), (None, link)], facts=facts))
@@ -192,75 +192,17 @@ def _join(desk: _Desk, report: Prepared, case: Case, match: duplicates.Match, be
 
 def _open(desk: _Desk, report: Prepared, matches: Sequence[duplicates.Match]) -> None:
     policy = desk.office.city.policy
-    case = _case_of(desk, report)
-    link = Link(
-        case_id=case.id, sighting_id=report.sighting.id, joined_at=report.sighting.received_at, joined_by="opened"
-    )
-    clocks = timekeeping.step({}, "open", case_id=case.id, policy=policy, at=case.opened_at)
-    suggested = [
-        Suggestion(
-            case_id=case.id,
-            other_case_id=UUID(match.case_id),
-            score=match.score,
-            reasons=[msgspec.to_builtins(reason) for reason in match.reasons],
-        )
-        for match in matches[:5]
-    ]
-    rows: list[tuple[Row | None, Row]] = [(None, case), (None, link), *clocks, *((None, s) for s in suggested)]
-    desk.changes.append(Change(kind="case.opened", rows=rows, facts=_told(report)))
+    case = first_case(report, new_id(), desk.number, report.sighting.received_at)
+    desk.number += 1
+    begun = opened(case, report, matches, policy)
+    desk.changes.append(begun)
     if _is_trusted(desk.office, report):
-        held = {clock.kind: clock for _, clock in clocks}
-        accepted = move(case, "accept", held, at=case.opened_at, policy=policy, search_round=1)
+        accepted = move(case, "accept", clocks_in(begun.rows), at=case.opened_at, policy=policy, search_round=1)
         desk.changes.append(Change(kind="case.accepted", rows=accepted, facts={"rule": "auto_accept"}))
         case = case_of(accepted)
     desk.cases[case.id] = case
     _remember(desk, case, report, None)
     desk.receipts[report.sighting.id] = _receipt(case, report, known=False)
-
-
-def _case_of(desk: _Desk, report: Prepared) -> Case:
-    sighting, triage = report.sighting, report.triage
-    number = desk.number
-    desk.number += 1
-    return Case(
-        id=new_id(),
-        number=number,
-        stage="discovered",
-        version=1,
-        priority=triage.priority,
-        dangers=sighting.dangers,
-        call_first=list(triage.call_first),
-        skills=list(triage.skills),
-        lon=sighting.lon,
-        lat=sighting.lat,
-        in_area=sighting.in_area,
-        regions=sighting.regions,
-        address=sighting.address,
-        people_count=sighting.people_count,
-        looks=sighting.looks,
-        channel=sighting.channel,
-        opened_at=sighting.received_at,
-        stage_since=sighting.received_at,
-        last_seen_at=sighting.occurred_at,
-        sighting_count=1,
-    )
-
-
-def _told(report: Prepared) -> dict[str, Any]:
-    """What the log keeps of a sighting: nothing that says who reported or what they wrote."""
-    kept = report.sighting
-    return {
-        "sighting_id": kept.id,
-        "channel": kept.channel,
-        "reporter_kind": report.by.kind,
-        "occurred_at": kept.occurred_at,
-        "lon": kept.lon,
-        "lat": kept.lat,
-        "in_area": kept.in_area,
-        "people_count": kept.people_count,
-        "dangers": kept.dangers,
-        "why": [reason.code for reason in report.triage.reasons],
-    }
 
 
 def _remember(desk: _Desk, case: Case, report: Prepared, before: duplicates.Candidate | None) -> None:
@@ -292,26 +234,6 @@ def _receipt(case: Case, report: Prepared, *, known: bool) -> Receipt:
         call_first=list(report.triage.call_first),
         warnings=report.sighting.warnings,
     )
-
-
-async def _write_sightings(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> None:
-    rows = [personal.sealed(office.ring, db.sightings, msgspec.structs.asdict(r.sighting)) for r in reports]
-    await add_rows(tx, db.sightings, [{"city_id": office.city_id, **row} for row in rows])
-    contacts = [_contact(office, r) for r in reports if r.contact is not None or r.recording_ref is not None]
-    if contacts:
-        await add_rows(tx, db.sighting_contacts, contacts)
-
-
-def _contact(office: Office, report: Prepared) -> dict[str, Any]:
-    contact = report.contact
-    kept = {
-        "sighting_id": report.sighting.id,
-        "phone": contact.phone if contact else None,
-        "name": contact.name if contact else None,
-        "call_back": contact.call_back if contact else False,
-        "recording_ref": report.recording_ref,
-    }
-    return {"city_id": office.city_id, **personal.sealed(office.ring, db.sighting_contacts, kept)}
 
 
 async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Prepared]) -> dict[UUID, Receipt]:

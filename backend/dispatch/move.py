@@ -4,7 +4,7 @@ Every verb that changes a stage goes through `move`, so that a case without a te
 never searched for, and no clock is forgotten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from backend.errors import Invalid
 from backend.policy import Policy
 
 Rows = list[tuple[Row | None, Row]]
+Clocks = dict[ClockKind, ClockRow]
 
 AHEAD = timedelta(minutes=2)
 """How far ahead a client's clock may be before what it says is refused."""
@@ -77,6 +78,11 @@ def case_of(rows: Rows) -> Case:
     after = rows[0][1]
     assert isinstance(after, Case)
     return after
+
+
+def clocks_in(rows: Sequence[tuple[Row | None, Row]], held: Mapping[ClockKind, ClockRow] | None = None) -> Clocks:
+    """The case's clocks as they are after the rows; held: as they were before."""
+    return {**(held or {}), **{after.kind: after for _, after in rows if isinstance(after, ClockRow)}}
 
 
 def touched(case: Case, **changes: Any) -> Case:

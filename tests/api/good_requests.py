@@ -69,6 +69,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await _handle(api, staff, case_id)
     await staff.desk.did(f"/api/cases/{case_id}/verify", {"note": "已电话回访"})
     await _decide(api, staff)
+    await _find_somebody(api, staff)
     await _look_at_the_city(api, staff)
     await _look_back(api, staff)
     await _write_the_city(staff)
@@ -182,6 +183,14 @@ async def _decide(api: Api, staff: Staff) -> None:
     await staff.officer.did(f"/api/offers/{await _offered(api, staff.officer)}/decline", {"reason": "too_far"})
     await desk.did(f"/api/cases/{case_id}/assign", {**WHY, "team_id": str(staff.teams[1])})
     await desk.did(f"/api/cases/{case_id}/withdraw", WHY)
+
+
+async def _find_somebody(api: Api, staff: Staff) -> None:
+    """The patrol comes upon somebody, whom it guides."""
+    (lon, lat), case_id = IN_ZHONGSHAN, str(new_id())
+    place = {"lon": lon + 0.01, "lat": lat, "crs": "wgs84", "accuracy_m": 9}
+    await staff.officer.did("/api/officer/found", {"case_id": case_id, "place": place, "people_count": 2})
+    await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
 
 
 async def _look_at_the_city(api: Api, staff: Staff) -> None:

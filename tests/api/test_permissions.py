@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from backend.access import sessions
-from backend.dispatch import approvals, desk, offers, verification
+from backend.dispatch import approvals, desk, found, offers, verification
 from backend.dispatch import field as on_the_spot
 from backend.errors import Conflict
 from backend.ids import new_id
@@ -87,6 +87,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
         "my_team",
         lambda _: {"fixes": [{"at": START.isoformat(), "lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}]},
     ),
+    ("POST", "/api/officer/found"): Rule(("case:handle",), "my_team", lambda _: _a_find()),
     ("POST", "/api/offers/{offer_id}/accept"): Rule(("offer:answer",), "offer", lambda _: {}),
     ("POST", "/api/offers/{offer_id}/decline"): Rule(("offer:answer",), "offer", lambda _: {"reason": "too_far"}),
     ("POST", "/api/cases/{case_id}/set-out"): _case("case:handle", body={}),
@@ -216,6 +217,10 @@ def _new_facility() -> dict[str, Any]:
     return a_facility(f"new-{next(_logins)}")
 
 
+def _a_find() -> dict[str, Any]:
+    return {"case_id": str(new_id()), "place": {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}}
+
+
 def _a_call() -> dict[str, Any]:
     return {"id": str(new_id()), "started_at": START.isoformat(), "draft": {}}
 
@@ -278,7 +283,7 @@ async def test_every_route_stands_in_the_table(shared: Api) -> None:
 async def test_a_route_answers_those_it_is_for_and_nobody_else(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
-    for module in (approvals, desk, offers, verification, on_the_spot):
+    for module in (approvals, desk, found, offers, verification, on_the_spot):
         monkeypatch.setattr(module, "record", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)

@@ -25,7 +25,7 @@ from backend import db as tables
 from backend.access.actor import PUBLIC, Actor
 from backend.clock import ManualClock
 from backend.db import make_engine
-from backend.dispatch import approvals, desk, field, offers, verification
+from backend.dispatch import approvals, desk, field, found, offers, verification
 from backend.dispatch.change import Answer, Command
 from backend.dispatch.field import Arrival
 from backend.dispatch.lifecycle import OPEN_STAGES
@@ -199,6 +199,14 @@ class Loop(RuleBasedStateMachine):
     def report(self, by: Actor, place: Any, known: bool, danger: bool) -> None:
         changes: dict[str, Any] = {"looks": OLD_MAN} if known else {}
         self.run(self.town.file(self.town.report(by, place, dangers=["injury"] if danger else [], **changes)))
+
+    @rule(team=st.integers(0, TEAMS - 1), place=PLACES, minutes_ago=st.sampled_from([0, 0, 50]))
+    def find(self, team: int, place: Any, minutes_ago: int) -> None:
+        """A patrol comes upon somebody, whatever else it has to do."""
+        team_id, at = self.town.teams[team], self.town.now - timedelta(minutes=minutes_ago)
+        command = self.town.by(officer(team_id), "found", id_=new_id(), at=at)
+        report = self.town.report(officer(team_id), place, occurred_at=at)
+        self.run(found.found_someone(self.town.office, report, new_id(), team_id, command))
 
     @precondition(_when(*WAITING, *OUT))
     @rule(which=WHICH, team=st.integers(0, TEAMS - 1), by=DESK)
