@@ -36,7 +36,23 @@ async def test_nothing_but_what_was_built_is_handed_out(shared: Api) -> None:
 
 async def test_an_unbuilt_checkout_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pages, "BUILT", tmp_path)
-    assert len(pages.pages()) == 1
+    assert len(pages.pages()) == 2
     answer = await pages.console_page.fn()
     assert answer.status_code == 503
     assert "make web" in answer.content
+
+
+async def test_the_phone_s_page_stands_under_its_own_folder_with_its_worker(shared: Api) -> None:
+    if (await shared.http.get("/m/")).status_code == 503:
+        return
+    bare = await shared.http.get("/m")
+    assert (bare.status_code, bare.headers["location"]) == (308, "/m/"), (
+        "the worker watches over /m/ and nothing shorter"
+    )
+    page = await shared.http.get("/m/")
+    assert page.headers["content-security-policy"] == (await shared.http.get("/")).headers["content-security-policy"]
+    for name, media_type in pages.PHONE_FILES.items():
+        file = await shared.http.get(f"/m/{name}")
+        assert file.headers["content-type"].startswith(media_type), name
+        assert file.headers["cache-control"] == "no-cache", "a new version is seen at the next visit"
+    assert (await shared.http.get("/m/assets/../../package.json")).status_code == 404

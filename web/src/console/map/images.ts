@@ -1,6 +1,6 @@
 /** Signs on the map, drawn here: shape and letter say the state, colour says it again. */
 import type { Map as GlMap } from 'maplibre-gl'
-import { colour } from './style'
+import { colour } from '@/shared/map/style'
 
 const PX = 2
 export const TEAM_STATES = ['free', 'asked', 'driving', 'handling', 'resting', 'off_duty'] as const

@@ -1,7 +1,7 @@
 /** What is drawn upon the base map: sources and layers, made once per style, filled by LiveMap. */
 import type { GeoJSONSource, Map as GlMap } from 'maplibre-gl'
 import { addSigns } from './images'
-import { colour } from './style'
+import { colour } from '@/shared/map/style'
 
 export const LAYERS = ['cases', 'teams', 'circle', 'facilities', 'regions', 'sightings', 'tracks'] as const
 export type LayerName = (typeof LAYERS)[number]

@@ -1,6 +1,5 @@
 export const words = {
   zh: {
-    trouble: '地图暂时打不开。',
     label: '实时地图',
     layers: '图层',
     legend: '图例',
@@ -35,7 +34,6 @@ export const words = {
     state: '队伍状态',
   },
   en: {
-    trouble: 'The map cannot be shown right now.',
     label: 'Live map',
     layers: 'Layers',
     legend: 'Legend',

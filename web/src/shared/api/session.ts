@@ -1,4 +1,5 @@
-/** Who is signed in on this browser. The token stays until sign-out, so that a reload or a second window needs no password. */
+/** Who is signed in on this browser, in the control room or in the phone app, which may be two people. The token stays until
+ * sign-out, so that a reload or a second window needs no password. */
 import { reactive } from 'vue'
 import type { components } from './schema'
 
@@ -6,7 +7,7 @@ export type Me = components['schemas']['Actor']
 export type Ended = 'signed_out' | 'expired' | 'revoked' | null
 type Kept = { token: string; me: Me; name: string }
 
-const KEY = 'rescue.session'
+const KEY = globalThis.location?.pathname.startsWith('/m/') ? 'rescue.phone.session' : 'rescue.session'
 export const DEVICE_KEY = 'rescue.device'
 
 function kept(): Kept | null {

@@ -2,6 +2,7 @@
 export const field = {
   zh: {
     product: '救助圈',
+    map_trouble: '地图暂时打不开。',
     stage: {
       discovered: '待受理',
       accepted: '寻找队伍',
@@ -161,6 +162,7 @@ export const field = {
   },
   en: {
     product: 'Rescue Circle',
+    map_trouble: 'The map cannot be shown right now.',
     stage: {
       discovered: 'To accept',
       accepted: 'Searching',

@@ -1,0 +1,52 @@
+/** The service worker: the app opens without network, a push is shown, and what waits is sent when the network returns, even with the app closed. */
+import { ExpirationPlugin } from 'workbox-expiration'
+import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from 'workbox-precaching'
+import { NavigationRoute, registerRoute } from 'workbox-routing'
+import { CacheFirst } from 'workbox-strategies'
+import { showNotice, type Notice } from './push/notice'
+import { flush } from './queue/send'
+import { store } from './queue/store'
+
+declare const self: ServiceWorkerGlobalScope
+type SyncEvent = ExtendableEvent & { tag: string }
+
+precacheAndRoute(self.__WB_MANIFEST)
+cleanupOutdatedCaches()
+registerRoute(new NavigationRoute(createHandlerBoundToURL('/m/index.html'), { allowlist: [/^\/m\//] }))
+// What is not kept from the start (the map): kept once it was looked at. Names change with content.
+registerRoute(({ url }) => url.pathname.startsWith('/m/assets/'), new CacheFirst({ cacheName: 'assets' }))
+registerRoute(
+  ({ url }) => url.pathname.startsWith('/api/map/tiles/'),
+  new CacheFirst({ cacheName: 'tiles', plugins: [new ExpirationPlugin({ maxEntries: 400, purgeOnQuotaError: true })] }),
+)
+
+self.addEventListener('message', event => {
+  if ((event.data as { type?: string } | null)?.type === 'take_over') void self.skipWaiting()
+})
+self.addEventListener('activate', event => event.waitUntil(self.clients.claim()))
+
+self.addEventListener('push', event => {
+  const notice = event.data?.json() as Notice | undefined
+  if (notice) event.waitUntil(showNotice(self.registration, notice))
+})
+self.addEventListener('notificationclick', event => {
+  event.notification.close()
+  event.waitUntil(openAt('/m/#/task'))
+})
+self.addEventListener('sync', event => {
+  const sync = event as SyncEvent
+  if (sync.tag === 'rescue-queue') sync.waitUntil(sendAll())
+})
+
+async function openAt(address: string): Promise<void> {
+  const [open] = await self.clients.matchAll({ type: 'window', includeUncontrolled: false })
+  if (!open) return void (await self.clients.openWindow(address))
+  await open.focus()
+  open.postMessage({ type: 'open', address })
+}
+
+/** Throws while something could not be sent for want of a network: the browser tries again later. */
+async function sendAll(): Promise<void> {
+  const outcome = await navigator.locks.request('rescue-queue', async () => flush(store, fetch, () => Date.now()))
+  if (outcome.end === 'away' || outcome.end === 'later') throw new Error(outcome.end)
+}
