@@ -131,7 +131,7 @@ async def _open(
     now: datetime,
     lifetime: timedelta,
 ) -> SignedIn:
-    token, device_key = secrets.token_urlsafe(32), claim.device_key or secrets.token_urlsafe(32)
+    token, device_key = f"rs_{secrets.token_urlsafe(32)}", claim.device_key or secrets.token_urlsafe(32)
     session = Session(
         id=new_id(),
         account_id=account.id,

@@ -25,8 +25,9 @@ def whether_possible() -> str | None:
         return "network namespaces need root"
     if shutil.which("ip") is None:
         return "network namespaces need the command ip (Debian: iproute2)"
-    tried = subprocess.run(["ip", "netns", "add", "rc-try"], capture_output=True, check=False)
-    subprocess.run(["ip", "netns", "del", "rc-try"], capture_output=True, check=False)
+    name = f"rc-try-{os.getpid()}"
+    tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
     return (
         None if tried.returncode == 0 else f"network namespaces are not allowed here: {tried.stderr.decode().strip()}"
     )

@@ -1,5 +1,6 @@
 """Signing in as a client does it: second factor, devices, sessions, keys, commands sent twice."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +36,16 @@ async def test_a_desk_sets_up_its_second_factor_and_then_needs_it(api: Api, monk
     told = (await _sign_in(api, "zhang", code=codes[0])).json()
     assert told["me"]["only"] is None
     assert problem_of(await _sign_in(api, "zhang", code=codes[0]))["code"] == "wrong_code"
+
+
+async def test_no_session_is_taken_for_a_partner_s_key_whatever_chance_gives(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.person("dispatcher", login="li")
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda _: "rk_" + "A" * 40)
+    token = (await _sign_in(api, "li")).json()["token"]
+    me = await api.http.get("/api/sessions/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.json()["roles"] == ["dispatcher"], me.text
 
 
 async def test_a_lost_phone_is_put_right_by_an_administrator(api: Api) -> None:

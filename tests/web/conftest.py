@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from backend.city import City, open_city
 from ops.local.postgres import Cluster
 from ops.local.services import Services
+from ops.unlimited import without_limits
 from tests.access.builders import cheapen_passwords
 from tests.conftest import _fresh_database
 from tests.web.town import SCREENS, Town, a_town
@@ -37,8 +38,8 @@ def built() -> None:
 
 @pytest.fixture(scope="session")
 def dalian() -> City:
-    """The shipped city with its roads, opened once."""
-    return open_city(DALIAN)
+    """The shipped city with its roads, opened once; without limits, since all people of a test have one address."""
+    return without_limits(open_city(DALIAN))
 
 
 @pytest.fixture(autouse=True)
