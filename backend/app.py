@@ -58,6 +58,7 @@ from mobile_api.dangers import dangers
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
+from mobile_api.visits import Visits
 from ops.console.accounts import Accounts, Keys
 from ops.console.approvals import Approvals
 from ops.console.calls import ParkedCalls
@@ -79,7 +80,7 @@ from ops.health import health, prometheus
 from ops.pages import pages
 
 ROUTES: list[Any] = [
-    *(Reports, dangers, Officer, Offers, OnTheSpot, SignInOut, SecondFactor, feed_ticket, feed_socket),
+    *(Reports, dangers, Officer, Offers, OnTheSpot, Visits, SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, log_search),

@@ -1,4 +1,4 @@
-"""What happens by itself when time passes: lights turn, clocks are missed and go up the chain, revisits come due.
+"""What happens by itself when time passes: lights turn, clocks are missed and go up the chain, leases end.
 
 Each function is one firing in one transaction, under the case's lock, and looks again at what it fires on (I5, I6): a
 timer of a closed case finds nothing to do.
@@ -7,7 +7,6 @@ timer of a closed case finds nothing to do.
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,10 +14,8 @@ from backend import db
 from backend.dispatch import clocks, find, timekeeping
 from backend.dispatch.change import Change, Command, record
 from backend.dispatch.clocks import Clock, ClockKind, ClockState
-from backend.dispatch.lifecycle import OPEN_STAGES
-from backend.dispatch.move import Rows, case_of, move, touched
-from backend.dispatch.records import Case, ClockRow, Revisit
-from backend.ids import new_id
+from backend.dispatch.move import touched
+from backend.dispatch.records import Case, ClockRow
 from backend.office import Office
 from backend.policy import Escalation
 
@@ -71,72 +68,3 @@ async def due_offers(tx: AsyncConnection, office: Office, now: datetime, *, limi
     o = db.offers.c
     query = select(o.id).where(o.city_id == office.city_id, o.state == "offered", o.expires_at <= now)
     return list((await tx.execute(query.order_by(o.expires_at).limit(limit))).scalars())
-
-
-async def due_revisits(tx: AsyncConnection, office: Office, now: datetime, *, limit: int = 100) -> list[UUID]:
-    """The revisits that are due."""
-    r = db.revisits.c
-    query = select(r.id).where(r.city_id == office.city_id, r.state == "due", r.due_at <= now)
-    return list((await tx.execute(query.order_by(r.due_at).limit(limit))).scalars())
-
-
-async def open_revisit(office: Office, revisit_id: UUID, command: Command) -> UUID | None:
-    """Somebody stayed outside: a case of its own looks at them again, at the same place. None when it was done already.
-
-    While the earlier case is still open, the look is part of that and only marked as done; so it is where it was void.
-    """
-    async with office.begin() as tx:
-        await find.lock_intake(tx, office)
-        seen = await _revisit(tx, office, revisit_id)
-        earlier = await find.lock_case(tx, office, seen.case_id)
-        revisit = await _revisit(tx, office, revisit_id)
-        if revisit.state != "due" or revisit.due_at > command.now:
-            return None
-        if earlier.stage in OPEN_STAGES or earlier.stage == "voided":
-            done = msgspec.structs.replace(revisit, state="done")
-            rows: Rows = [(earlier, touched(earlier)), (revisit, done)]
-            await record(tx, office, command, Change(kind="revisit.done", rows=rows))
-            return None
-        fresh = await _case_again(tx, office, earlier, command)
-        opened = msgspec.structs.replace(revisit, state="opened", opened_case=fresh.id)
-        begun = timekeeping.step({}, "open", case_id=fresh.id, policy=office.city.policy, at=command.now)
-        rows = [(None, fresh), *begun, (revisit, opened)]
-        held = {clock.kind: clock for _, clock in begun}
-        accepted = move(fresh, "accept", held, at=command.now, policy=office.city.policy, search_round=1)
-        await record(
-            tx,
-            office,
-            command,
-            Change(kind="case.opened", rows=rows, facts={"revisit_of": earlier.id, "channel": "revisit"}),
-            Change(kind="case.accepted", rows=accepted, facts={"rule": "revisit"}),
-        )
-        return case_of(accepted).id
-
-
-async def _revisit(tx: AsyncConnection, office: Office, revisit_id: UUID) -> Revisit:
-    return (await find.fetch(tx, office, Revisit, find.rows_of(Revisit, office, db.revisits.c.id == revisit_id)))[0]
-
-
-async def _case_again(tx: AsyncConnection, office: Office, earlier: Case, command: Command) -> Case:
-    return Case(
-        id=new_id(),
-        number=await find.next_number(tx, office, office.city.local_day(command.now)),
-        stage="discovered",
-        version=1,
-        priority="high" if earlier.priority == "critical" else earlier.priority,
-        dangers=earlier.dangers,
-        call_first=[],
-        skills=earlier.skills,
-        lon=earlier.lon,
-        lat=earlier.lat,
-        in_area=earlier.in_area,
-        regions=earlier.regions,
-        address=earlier.address,
-        people_count=earlier.people_count,
-        looks=earlier.looks,
-        channel="revisit",
-        opened_at=command.now,
-        stage_since=command.now,
-        last_seen_at=earlier.last_seen_at,
-        sighting_count=0,
-    )

@@ -4,7 +4,7 @@ A photo and a contact are written down at every look (backend.dispatch.case_file
 for one person and case, so that a screen that reloads does not fill the log. A search by number is itself a look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -56,17 +56,24 @@ class Look(Struct, frozen=True, kw_only=True):
 
 async def note_file_read(office: Office, case: Case, *, by: Actor, now: datetime) -> None:
     """Writes down that somebody opened what was said and written of the people in a case."""
+    await note_files_read(office, {case.id: case.regions}, by=by, now=now)
+
+
+async def note_files_read(office: Office, read: Mapping[UUID, Sequence[str]], *, by: Actor, now: datetime) -> None:
+    """The same of several cases at once, each with its regions."""
     e = db.events.c
-    mine = and_(e.city_id == office.city_id, e.case_id == case.id, e.kind == "look.file_read")
-    lately = select(e.seq).where(mine, e.occurred_at > now - AGAIN_AFTER, e.actor["id"].astext == by.id).limit(1)
+    mine = and_(e.city_id == office.city_id, e.case_id.in_(read), e.kind == "look.file_read")
+    lately = select(e.case_id).where(mine, e.occurred_at > now - AGAIN_AFTER, e.actor["id"].astext == by.id)
     async with office.db.connect() as tx:
-        if (await tx.execute(lately)).first() is not None:
-            return
-    async with office.begin() as tx:
-        entry = log.Entry(
-            kind="look.file_read", actor=by, occurred_at=now, regions=case.regions, case_id=case.id, data={}
-        )
-        await log.append(tx, office.city_id, [entry], now=now)
+        noted = set((await tx.execute(lately)).scalars())
+    looks = [
+        log.Entry(kind="look.file_read", actor=by, occurred_at=now, regions=regions, case_id=case_id, data={})
+        for case_id, regions in read.items()
+        if case_id not in noted
+    ]
+    if looks:
+        async with office.begin() as tx:
+            await log.append(tx, office.city_id, looks, now=now)
 
 
 async def find_calls(office: Office, phone: str, *, by: Actor, now: datetime) -> list[Call]:

@@ -111,6 +111,8 @@ ACTION_NAMES: Final[dict[str, tuple[str, str]]] = {
     "referral:read": ("查看转介", "read referrals"),
     "campaign:open": ("启动专项行动", "open campaigns"),
     "campaign:read": ("查看专项行动", "read campaigns"),
+    "visit:read": ("查看待回访", "see who is to be visited again"),
+    "visit:do": ("回访", "visit again"),
     "sweep:do": ("巡查", "sweep"),
     "stats:read": ("查看统计", "read statistics"),
     "key:write": ("管理接口密钥", "manage partner keys"),

@@ -40,6 +40,7 @@ class Staff:
     partner: Person
     admin: Person
     victims: list[Person]
+    grid_worker: Person
     teams: list[UUID]
 
 
@@ -54,6 +55,7 @@ async def hire(api: Api) -> Staff:
         partner=await api.partner(),
         admin=await api.person("admin", regions=(CITY,)),
         victims=[await api.person("checker", regions=(XIGANG,)) for _ in range(3)],
+        grid_worker=await api.person("grid_worker", regions=(CITY,)),
         teams=teams,
     )
 
@@ -186,11 +188,24 @@ async def _decide(api: Api, staff: Staff) -> None:
 
 
 async def _find_somebody(api: Api, staff: Staff) -> None:
-    """The patrol comes upon somebody, whom it guides."""
+    """The patrol comes upon somebody who stays outside, and a grid worker looks at them again."""
+    visit = await _stayed_outside(api, staff)
+    assert any(one["id"] == visit for one in await staff.grid_worker.saw("/api/visits"))
+    (lon, lat), note = IN_ZHONGSHAN, "还在，咳嗽"
+    found = {"found": "still_there", "note": note, "place": {"lon": lon + 0.011, "lat": lat, "crs": "wgs84"}}
+    await staff.grid_worker.did(f"/api/visits/{visit}/done", found)
+
+
+async def _stayed_outside(api: Api, staff: Staff) -> str:
+    """Somebody found by the patrol, who would not come along; closed. Returns the visit that is due."""
     (lon, lat), case_id = IN_ZHONGSHAN, str(new_id())
     place = {"lon": lon + 0.01, "lat": lat, "crs": "wgs84", "accuracy_m": 9}
     await staff.officer.did("/api/officer/found", {"case_id": case_id, "place": place, "people_count": 2})
-    await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
+    stays = {"outcome": "stays_supplies_given", "supplies": ["water", "food"]}
+    await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat(), **stays))
+    await staff.desk.did(f"/api/cases/{case_id}/verify")
+    visits = await staff.grid_worker.saw("/api/visits")
+    return str(next(visit["id"] for visit in visits if visit["case_id"] == case_id))
 
 
 async def _look_at_the_city(api: Api, staff: Staff) -> None:
@@ -295,6 +310,7 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
         await staff.officer.did(f"/api/cases/{case_id}/arrive", WHY)
         await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
         stock[f"POST /api/cases/{{case_id}}/{verb}"] = [case_id]
+    stock["POST /api/visits/{visit_id}/done"] = [await _stayed_outside(api, staff) for _ in range(3)]
     stock["POST /api/shifts/{shift_id}/cancel"] = [await _planned(desk, staff.teams[3], n) for n in range(3)]
     stock["POST /api/call-backs/{sighting_id}"] = [await _to_be_rung(api, desk, n) for n in range(3)]
     made = [await staff.admin.did("/api/keys", {"partner": f"city-{n}", "regions": [CITY]}) for n in range(3)]

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from backend.access import sessions
-from backend.dispatch import approvals, desk, found, offers, verification
+from backend.dispatch import approvals, desk, found, offers, revisits, verification
 from backend.dispatch import field as on_the_spot
 from backend.errors import Conflict
 from backend.ids import new_id
@@ -93,6 +93,9 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/cases/{case_id}/set-out"): _case("case:handle", body={}),
     ("POST", "/api/cases/{case_id}/arrive"): _case("case:handle", body=WHY),
     ("POST", "/api/cases/{case_id}/handle"): _case("case:handle", body=a_handling(START.isoformat())),
+    # the grid worker's visits
+    ("GET", "/api/visits"): Rule(("visit:read",)),
+    ("POST", "/api/visits/{visit_id}/done"): Rule(("visit:do",), "visit", lambda _: {"found": "gone"}),
     # the desk
     ("GET", "/api/cases"): Rule(("case:read",)),
     ("GET", "/api/cases/{case_id}"): _reads("case:read"),
@@ -283,7 +286,7 @@ async def test_every_route_stands_in_the_table(shared: Api) -> None:
 async def test_a_route_answers_those_it_is_for_and_nobody_else(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
-    for module in (approvals, desk, found, offers, verification, on_the_spot):
+    for module in (approvals, desk, found, offers, revisits, verification, on_the_spot):
         monkeypatch.setattr(module, "record", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)

@@ -1,9 +1,15 @@
 """Everybody there is, and two of everything: what the walk over all routes asks about."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from sqlalchemy import insert
+
+from backend import db
+from backend.dispatch.records import Revisit
 from backend.ids import new_id
 from tests.api.builders import (
     CITY,
@@ -21,6 +27,7 @@ from tests.api.builders import (
 NOBODY = ("public", "partner", "system")
 NEAR_BY = {ZHONGSHAN: IN_ZHONGSHAN, XIGANG: IN_XIGANG}
 WHY = {"reason": "说明"}
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ async def build_world(api: Api) -> World:
         "key": [Thing("a key", {"key_id": (await _a_key(api))})],
         "parked": [Thing("a call nobody parked", {"call_id": str(UUID(int=9))})],
         **await _of_the_city(api, teams),
+        "visit": [await _a_visit(api, case) for case in cases[:2]],
         "note": [await _a_note(api, region) for region in (ZHONGSHAN, XIGANG)],
     }
     return World(api, people, things)
@@ -182,6 +190,14 @@ async def _of_the_city(api: Api, teams: list[UUID]) -> dict[str, list[Thing]]:
     made = await admin.did("/api/facilities", a_facility("T01"))
     found["facility"].append(Thing("a facility", {"facility_id": made["id"]}, (ZHONGSHAN, CITY)))
     return found
+
+
+async def _a_visit(api: Api, case: Thing) -> Thing:
+    """As if the people of the case had stayed outside, long ago."""
+    revisit = Revisit(id=new_id(), case_id=UUID(case.ids["case_id"]), due_at=NEVER, reason="revisit")
+    async with api.office.db.begin() as tx:
+        await tx.execute(insert(db.revisits).values(city_id=CITY, **msgspec.structs.asdict(revisit)))
+    return Thing(case.name, {"visit_id": str(revisit.id)}, case.regions)
 
 
 async def _a_note(api: Api, region: str) -> Thing:

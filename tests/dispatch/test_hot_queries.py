@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db as tables
 from backend import log
-from backend.dispatch import board, desk, escalation, find, nearby, offers, searching
+from backend.dispatch import board, desk, escalation, find, nearby, offers, revisits, searching
 from backend.dispatch.board import CaseFilter
 from backend.patrol import duty, roster
 from tests.dispatch.builders import DISPATCHER, OPERATOR, SPOT, Town, east_of, officer
@@ -123,7 +123,7 @@ HOT: dict[str, Ask] = {
     "one case and what belongs to it": _one_case,
     "clocks that are due": lambda town, tx: escalation.due_clocks(tx, town.office, town.now, limit=50),
     "offers that are over": lambda town, tx: escalation.due_offers(tx, town.office, town.now),
-    "revisits that are due": lambda town, tx: escalation.due_revisits(tx, town.office, town.now),
+    "revisits that are due": lambda town, tx: revisits.due_revisits(tx, town.office, town.now),
     "cases that wait for a team": lambda town, tx: searching.waiting(tx, town.office, town.now),
     "a page of cases": lambda town, tx: board.list_cases(tx, town.office, DISPATCHER, CaseFilter()),
     "a page of open cases": lambda town, tx: board.list_cases(
