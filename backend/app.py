@@ -48,6 +48,7 @@ from backend.live.hub import Hub
 from backend.live.nudge import Nudge
 from backend.live.positions import Positions
 from backend.live.wire import Wire
+from backend.notify.offered import Offered
 from backend.office import Office
 from backend.patrol.tracks import Tracks
 from backend.settings import Settings
@@ -55,6 +56,7 @@ from backend.steady import SteadyTime
 from backend.stopping import Stopping
 from backend.web import EXCEPTION_HANDLERS, who_asks
 from mobile_api.dangers import dangers
+from mobile_api.devices import Devices, notice_received
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
@@ -83,6 +85,7 @@ ROUTES: list[Any] = [
     *(Reports, dangers, Officer, Offers, OnTheSpot, Visits, SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
+    *(Devices, notice_received),
     *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, log_search),
 ]
 LARGEST_BODY_BYTES = 1_000_000
@@ -176,6 +179,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         "steady": parts.time,
         "allowed_origins": settings.allowed_origins,
         "secret_key": settings.secret_key,
+        "offered": Offered.of(settings),
     }
     dependencies = {name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()}
     dependencies |= {"by": Provide(by), "now": Provide(now, sync_to_thread=False)}

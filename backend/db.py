@@ -652,6 +652,7 @@ accounts = Table(
     _at("totp_confirmed_at", nullable=True),
     Column("totp_last_step", BigInteger, comment="the time step of the last code used: no code is good twice"),
     Column("recovery_hashes", ARRAY(LargeBinary), nullable=False, server_default=text("'{}'::bytea[]")),
+    _sealed("duty_phone"),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("city_id", "login"),
     ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
@@ -732,6 +733,31 @@ tickets = Table(
     prefixes=["UNLOGGED"],
 )
 
+devices = Table(
+    "devices",
+    metadata,
+    _city(),
+    _id(),
+    _id("session_id"),
+    _id("account_id"),
+    _text("kind"),
+    _sealed("address"),
+    Column(
+        "address_index", LargeBinary, nullable=False, comment="finds the same device again without telling its address"
+    ),
+    _at("created_at"),
+    _at("last_used_at", nullable=True),
+    _at("gone_at", nullable=True),
+    _text("gone_because", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "account_id"], ["accounts.city_id", "accounts.id"]),
+    _one_of("kind", ("web_push", "fcm", "jpush"), "kind"),
+    CheckConstraint("(gone_at IS NULL) = (gone_because IS NULL)", name="gone_for_a_reason"),
+    Index("uq_devices_address", "city_id", "address_index", unique=True, postgresql_where=text("gone_at IS NULL")),
+    Index("ix_devices_account", "city_id", "account_id", postgresql_where=text("gone_at IS NULL")),
+    comment="Where a session's notices can be pushed to: a browser's subscription, or a token of a push service.",
+)
+
 # --- the world outside -----------------------------------------------------------------------------------------------
 
 outbox = Table(
@@ -752,9 +778,50 @@ outbox = Table(
     _text("last_error", nullable=True),
     _sealed("letter"),
     PrimaryKeyConstraint("city_id", "id"),
-    _one_of("way", ("push", "sms", "webhook"), "way"),
+    # Which ways there are says backend.notify.senders: a check here could not be widened beside a running version.
     _one_of("state", ("waiting", "sent", "failed", "dropped"), "state"),
     Index("ix_outbox_waiting", "city_id", "way", "send_at", "id", postgresql_where=text("state = 'waiting'")),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    _city(),
+    _id(),
+    _text("to"),
+    _text("kind"),
+    _id("team_id", nullable=True),
+    _id("case_id", nullable=True),
+    _id("offer_id", nullable=True),
+    _json("told"),
+    _text("rung"),
+    _at("began_at"),
+    _at("climbs_at", nullable=True),
+    _at("reached_at", nullable=True),
+    _at("ended_at", nullable=True),
+    _text("ended_because", nullable=True),
+    PrimaryKeyConstraint("city_id", "id"),
+    _one_of("rung", ("socket", "push", "sms", "not_reached"), "rung"),
+    CheckConstraint("(ended_at IS NULL) = (ended_because IS NULL)", name="ended_for_a_reason"),
+    # I5: what has ended climbs no further.
+    CheckConstraint("climbs_at IS NULL OR ended_at IS NULL", name="climbs_only_while_it_runs"),
+    Index("ix_notices_climb", "city_id", "climbs_at", postgresql_where=text("climbs_at IS NOT NULL")),
+    comment="What a team or a role is being told, and how far up the ladder it has come; the id is the outbox message's.",
+)
+
+notice_receipts = Table(
+    "notice_receipts",
+    metadata,
+    _city(),
+    _id("notice_id"),
+    _id("receiver"),
+    _text("way"),
+    _id("account_id", nullable=True),
+    _at("received_at"),
+    Column("shown", Boolean, nullable=False),
+    PrimaryKeyConstraint("city_id", "notice_id", "receiver"),
+    ForeignKeyConstraint(["city_id", "notice_id"], ["notices.city_id", "notices.id"]),
+    comment="Who has a notice, said by the phone itself. receiver: the device, or the session of a live feed.",
 )
 
 # --- the ground ------------------------------------------------------------------------------------------------------

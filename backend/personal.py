@@ -17,6 +17,8 @@ from backend.sealing import Ring, normalised
 SUFFIX: Final = "_sealed"
 PHONE: Final = "sighting_contacts.phone"
 """What the blind index of a caller's number is about."""
+DEVICE: Final = "devices.address"
+"""What the blind index of a device's address is about."""
 
 
 class Field(NamedTuple):
@@ -54,6 +56,8 @@ FIELDS: Final = (
     Field(db.policies, "reason"),
     Field(db.outbox, "letter", is_json=True),
     Field(db.accounts, "totp"),
+    Field(db.accounts, "duty_phone"),
+    Field(db.devices, "address", is_json=True),
 )
 _OF: Final[dict[str, tuple[Field, ...]]] = {
     table: tuple(field for field in FIELDS if field.table.name == table) for table in {f.table.name for f in FIELDS}
@@ -83,8 +87,7 @@ def sealed(ring: Ring, table: Table, values: Mapping[str, Any], key: UUID | None
         if field.name in kept:
             plain = kept.pop(field.name)
             kept[field.column.name] = seal(ring, field, plain, key or values[field.key])
-            if field.name == "phone":
-                kept["phone_index"] = phone_index(ring, plain)
+            kept |= indexed(ring, field, plain)
     return kept
 
 
@@ -100,6 +103,20 @@ def opened(ring: Ring, table: Table, row: RowMapping) -> dict[str, Any]:
 def phone_index(ring: Ring, number: str | None) -> bytes | None:
     """The blind index of a number; None for what has no digit in it."""
     return ring.index(number, PHONE) if number and normalised(number) else None
+
+
+def address_indexes(ring: Ring, address: Mapping[str, str]) -> list[bytes]:
+    """How the address of a device is found again, under every key, the newest first."""
+    return ring.digests(msgspec.json.encode(address, order="sorted"), DEVICE)
+
+
+def indexed(ring: Ring, field: Field, plain: Any) -> dict[str, bytes | None]:
+    """The blind index that lies beside a sealed value, where there is one."""
+    if field.column is db.sighting_contacts.c.phone_sealed:
+        return {"phone_index": phone_index(ring, plain)}
+    if field.column is db.devices.c.address_sealed:
+        return {"address_index": address_indexes(ring, plain)[0]}
+    return {}
 
 
 def seal(ring: Ring, field: Field, plain: Any, key: object) -> bytes | None:

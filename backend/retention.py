@@ -111,6 +111,23 @@ RULES: Final = (
     Rule("parked_calls", "parked_calls", lambda r: r.parked_calls, "t.parked_at < :before"),
     Rule("decisions", "decisions", lambda r: r.decisions, "t.made_at < :before"),
     Rule("messages", "outbox", lambda r: r.messages, "t.state <> 'waiting' AND t.ended_at < :before", by_machine=True),
+    Rule(
+        "notice_receipts", "notice_receipts", lambda r: r.messages,
+        """EXISTS (SELECT 1 FROM notices n WHERE n.city_id = t.city_id AND n.id = t.notice_id
+            AND n.climbs_at IS NULL AND n.began_at < :before)""",
+    ),
+    Rule(
+        "notices", "notices", lambda r: r.messages,
+        """t.climbs_at IS NULL AND t.began_at < :before AND NOT EXISTS (
+            SELECT 1 FROM notice_receipts r WHERE r.city_id = t.city_id AND r.notice_id = t.id)""",
+    ),
+    Rule(
+        "devices", "devices", lambda _: Span(1, "d"),
+        """t.gone_at < :before OR EXISTS (
+            SELECT 1 FROM sessions s WHERE s.city_id = t.city_id AND s.id = t.session_id
+            AND least(s.expires_at, coalesce(s.revoked_at, s.expires_at)) < :before)""",
+        by_machine=True,
+    ),
     Rule("commands", "commands", lambda r: r.commands, "t.created_at < :before"),
     Rule(
         "sessions", "sessions", lambda r: r.sessions,

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.intake.photo_store import PLAIN_SUFFIX, PhotoStore
 from backend.office import Office
-from backend.personal import FIELDS, Field, open_, phone_index, seal
+from backend.personal import FIELDS, Field, indexed, open_, seal
 from backend.sealing import ID_BYTES, Unsealable
 
 BATCH = 500
@@ -90,9 +90,7 @@ async def _due(tx: AsyncConnection, office: Office, field: Field, last: UUID) ->
 async def _write(tx: AsyncConnection, office: Office, field: Field, key: UUID, kept: bytes) -> None:
     ring, table = office.ring, field.table
     plain = open_(ring, field, kept, key)
-    values: dict[str, Any] = {field.column.name: seal(ring, field, plain, key)}
-    if table is db.sighting_contacts and field.name == "phone":
-        values["phone_index"] = phone_index(ring, plain)
+    values: dict[str, Any] = {field.column.name: seal(ring, field, plain, key), **indexed(ring, field, plain)}
     mine = (table.c.city_id == office.city_id) & (table.c[field.key] == key)
     await tx.execute(update(table).where(mine).values(**values))
 

@@ -5,6 +5,8 @@ every fault before it complains, so that one start shows all that is wrong. The 
 services know (`ops.local`); nothing here starts or contacts anything.
 """
 
+import base64
+import binascii
 import logging
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -14,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.clock import Clock, parse_clock
 from backend.errors import Invalid
@@ -23,6 +26,7 @@ SHORTEST_SECRET = 32
 FEWEST_LETTERS = 10
 EXAMPLE_WORDS = ("change-me", "change_me", "changeme", "example", "placeholder", "replace-me", "secret-key", "password")
 LONGEST_WAIT_S = 600
+WEB_PUSH_KEY_BYTES = 32
 HERE = Path(__file__).resolve().parent
 
 
@@ -67,6 +71,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_notice_s: int = 0
     stop_within_s: int = 10
     worker_metrics_port: int | None = None
+    web_push_key: ec.EllipticCurvePrivateKey | None = None
+    web_push_contact: str = "mailto:rescue-circle@localhost"
+    push_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    fcm_account: Path | None = None
+    jpush: tuple[str, str] | None = None
+    sms_url: str | None = None
+    sms_secret: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -156,6 +167,53 @@ def _origins(text: str) -> tuple[str, ...]:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
             raise ValueError(origin)
     return origins
+
+
+def _web_push_key(text: str) -> ec.EllipticCurvePrivateKey | None:
+    """A private key of P-256: its 32 bytes in base64url, as `rescue push keys` prints it."""
+    if not text:
+        return None
+    try:
+        plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        raise ValueError("no base64url") from None
+    if len(plain) != WEB_PUSH_KEY_BYTES:
+        raise ValueError("not the size of a key")
+    return ec.derive_private_key(int.from_bytes(plain), ec.SECP256R1())
+
+
+def _contact(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    if (
+        scheme not in ("mailto", "https")
+        or not rest.strip("/")
+        or " " in text
+        or (scheme == "mailto" and "@" not in rest)
+    ):
+        raise ValueError(text)
+    return text
+
+
+def _file_or_none(text: str) -> Path | None:
+    return _folder(text) if text else None
+
+
+def _jpush(text: str) -> tuple[str, str] | None:
+    key, colon, secret = text.partition(":")
+    if text and not (colon and key and secret):
+        raise ValueError("two parts")
+    return (key, secret) if text else None
+
+
+def _url_or_none(text: str) -> str | None:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("https", "http") or not parts.hostname or parts.username):
+        raise ValueError(text)
+    return text or None
+
+
+def _secret_or_none(text: str) -> str | None:
+    return _secret(text) if text else None
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -325,6 +383,79 @@ SETTINGS: tuple[Setting, ...] = (
         right_en="a whole number from 0 to 65535, one for each worker of a machine",
         read=_port_or_none,
         default="0",
+    ),
+    Setting(
+        name="RESCUE_WEB_PUSH_KEY",
+        field="web_push_key",
+        zh="网页推送（VAPID）的私钥；所有进程相同。更换后已登记的浏览器须重新订阅",
+        en="the private key of Web Push (VAPID), the same for all processes; changed, every browser has to subscribe anew",
+        right_zh="32 字节的 base64url；rescue push keys 可生成；不设置则没有网页推送",
+        right_en="32 bytes in base64url; `rescue push keys` makes one; unset, there is no Web Push",
+        read=_web_push_key,
+        default="",
+        secret=True,
+    ),
+    Setting(
+        name="RESCUE_WEB_PUSH_CONTACT",
+        field="web_push_contact",
+        zh="推送服务商遇到问题时联系谁（VAPID 的 sub）",
+        en="whom a push service may write to when something is wrong (the `sub` of VAPID)",
+        right_zh="mailto:邮箱 或 https:// 网址；苹果的推送服务不接受 localhost",
+        right_en="mailto:address or an https:// address; Apple's push service takes no localhost",
+        read=_contact,
+        default="mailto:rescue-circle@localhost",
+    ),
+    Setting(
+        name="RESCUE_PUSH_NETWORKS",
+        field="push_networks",
+        zh="浏览器的推送地址可以位于哪些内网网段；公网地址总是可以",
+        en="private networks that browsers' push services may live in; public addresses always may",
+        right_zh="逗号分隔的网段，如 10.20.0.0/16；不设置则只允许公网",
+        right_en="networks separated by commas, such as 10.20.0.0/16; unset, public addresses only",
+        read=_networks,
+        default="",
+    ),
+    Setting(
+        name="RESCUE_FCM_ACCOUNT",
+        field="fcm_account",
+        zh="Firebase 服务账号的 JSON 文件（FCM 推送）",
+        en="the JSON file of a Firebase service account (pushes by FCM)",
+        right_zh="文件路径，只有本程序可读；不设置则没有 FCM",
+        right_en="a file that only this programme can read; unset, there is no FCM",
+        read=_file_or_none,
+        default="",
+    ),
+    Setting(
+        name="RESCUE_JPUSH",
+        field="jpush",
+        zh="极光推送的 AppKey 和 Master Secret",
+        en="JPush: the AppKey and the Master Secret",
+        right_zh="AppKey:MasterSecret；不设置则没有极光推送",
+        right_en="AppKey:MasterSecret; unset, there is no JPush",
+        read=_jpush,
+        default="",
+        secret=True,
+    ),
+    Setting(
+        name="RESCUE_SMS_URL",
+        field="sms_url",
+        zh="短信网关的地址（docs/push.md 说明报文）",
+        en="where the SMS gateway is asked (docs/push.md has what it is sent)",
+        right_zh="https:// 网址；不设置则不发短信",
+        right_en="an https:// address; unset, no SMS is sent",
+        read=_url_or_none,
+        default="",
+    ),
+    Setting(
+        name="RESCUE_SMS_SECRET",
+        field="sms_secret",
+        zh="给短信网关报文签名的密钥",
+        en="signs what the SMS gateway is sent",
+        right_zh=f"至少 {SHORTEST_SECRET} 个字符的随机串（不能是示例值），与网关约定",
+        right_en=f"at least {SHORTEST_SECRET} random characters and no example's, agreed with the gateway",
+        read=_secret_or_none,
+        default="",
+        secret=True,
     ),
 )
 

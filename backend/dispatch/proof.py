@@ -22,10 +22,13 @@ from backend.personal import SUFFIX
 
 NOT_PROVEN = {
     "commands": "答复的副本 a copy of answers, kept for repeats",
+    "devices": "登录状态 where a session's notices go",
     "events": "由哈希链证明 proven by its own chain",
     "facilities": "城市目录与管理员的维护 the city's folder, and administrators",
     "fixes": "轨迹不是事件 positions are not events",
     "known_devices": "登录状态 who signs in from where",
+    "notice_receipts": "手机的回执 what phones say",
+    "notices": "通知的进度，未送达另记事件 messages on their way; that nobody was reached is an event",
     "office_time": "时间校准 how clocks are put right",
     "outbox": "对外消息的队列 messages on their way",
     "parked_calls": "热线草稿，一天内删除 drafts of the hotline, gone within a day",

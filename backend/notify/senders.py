@@ -6,7 +6,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-Way = Literal["push", "sms", "webhook"]
+DeviceKind = Literal["web_push", "fcm", "jpush"]
+Way = Literal["push", "web_push", "fcm", "jpush", "sms", "webhook"]
+"""`push` is a notice before it is known by what it goes (backend.dispatch.ladder); the others have a sender each."""
 
 
 class Message(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Both services of one folder together. Begin at `running`.
 
-`.local/` of a checkout holds: postgres/ (cluster and log), valkey/, secret.key, personal.keys, owner.lock, files/ (photos).
+`.local/` of a checkout holds: postgres/ (cluster and log), valkey/, secret.key, personal.keys, web-push.key, owner.lock, files/ (photos).
 """
 
 import os
@@ -17,6 +17,7 @@ import msgspec
 
 from backend import sealing
 from backend.errors import Unavailable
+from backend.notify import offered
 from ops.local.owner import Ownership
 from ops.local.postgres import Cluster
 from ops.local.valkey import Valkey
@@ -106,6 +107,7 @@ def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
     if folder.is_dir():
         found["RESCUE_SECRET_KEY"] = found.get("RESCUE_SECRET_KEY") or secret_key(folder)
         found["RESCUE_PERSONAL_KEYS"] = found.get("RESCUE_PERSONAL_KEYS") or personal_keys(folder)
+        found["RESCUE_WEB_PUSH_KEY"] = found.get("RESCUE_WEB_PUSH_KEY") or web_push_key(folder)
         found["RESCUE_DATA"] = found.get("RESCUE_DATA") or str(folder / "files")
     return found
 
@@ -118,6 +120,11 @@ def secret_key(folder: Path) -> str:
 def personal_keys(folder: Path) -> str:
     """What seals personal data in this checkout; the file may be edited to rotate (docs/privacy.md)."""
     return _made_once(folder / "personal.keys", lambda: sealing.fresh_key("first"))
+
+
+def web_push_key(folder: Path) -> str:
+    """What Web Push of this checkout is signed with; browsers that subscribed know its public half."""
+    return _made_once(folder / "web-push.key", offered.fresh_key)
 
 
 def _made_once(path: Path, make: Callable[[], str]) -> str:

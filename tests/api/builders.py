@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import websockets
+from cryptography.hazmat.primitives.asymmetric import ec
 from litestar import Litestar
 from PIL import Image
 
@@ -22,6 +23,7 @@ from backend.app import Parts
 from backend.clock import ManualClock, SystemClock
 from backend.geo.place import LonLat
 from backend.ids import new_id
+from backend.notify.offered import public_key
 from backend.office import Office
 from backend.patrol import duty
 from backend.patrol.teams import list_teams, new_team, put_teams
@@ -34,6 +36,7 @@ CITY, ZHONGSHAN, XIGANG = "210200", "210202", "210203"
 IN_ZHONGSHAN, IN_XIGANG = (121.6450, 38.9150), (121.6100, 38.9050)
 PASSWORD = "correct horse 电池"
 SECRET = "a secret of this test run, long enough"
+WEB_PUSH_KEY = ec.generate_private_key(ec.SECP256R1())
 _real = SystemClock()
 
 
@@ -52,6 +55,7 @@ def settings_of(database_url: str, redis_url: str, data_folder: Path, clock: Man
         "allowed_origins": ("https://console.example.cn",),
         "webhook_networks": (),
         "clock": clock,
+        "web_push_key": WEB_PUSH_KEY,
     }
     return Settings(**{**values, **other})
 
@@ -289,6 +293,12 @@ def a_facility(code: str, *, hidden: bool = False) -> dict[str, Any]:
     lon, lat = IN_ZHONGSHAN
     place = {"lon": lon + 0.003, "lat": lat, "address": "昆明街 5 号", "phone": "0411-12345"}
     return {"code": code, "kind": "shelter", "name": "中山庇护点", **place, "capacity": 12, "hidden": hidden}
+
+
+def a_browser(endpoint: str = "https://push.example.cn/send/1") -> dict[str, Any]:
+    """A device as a browser registers it, with keys of its own."""
+    keys = {"p256dh": public_key(ec.generate_private_key(ec.SECP256R1())), "auth": "c2l4dGVlbiBieXRlcyEhIQ"}
+    return {"kind": "web_push", "subscription": {"endpoint": endpoint, "keys": keys}}
 
 
 def a_photo(size: tuple[int, int] = (64, 48), *, format_: str = "JPEG", gps: bool = False) -> bytes:

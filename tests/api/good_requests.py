@@ -5,8 +5,11 @@ from itertools import count
 from uuid import UUID
 
 import pyotp
+from sqlalchemy import insert
 
+from backend.db import notices
 from backend.ids import new_id
+from backend.notify.receipts import Told, code_for
 from tests.api.builders import (
     CITY,
     IN_XIGANG,
@@ -15,6 +18,7 @@ from tests.api.builders import (
     XIGANG,
     Api,
     Person,
+    a_browser,
     a_facility,
     a_handling,
     a_photo,
@@ -77,6 +81,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await _write_the_city(staff)
     await _accounts(staff)
     await _keys(staff)
+    await _notices(api, staff)
     await _sessions(api, staff)
 
 
@@ -279,6 +284,21 @@ async def _keys(staff: Staff) -> None:
     assert await admin.saw("/api/keys")
 
 
+async def _notices(api: Api, staff: Staff) -> None:
+    """A phone that can be told, and that says it was."""
+    assert (await api.public.saw("/api/devices/keys"))["web_push"]
+    device = (await staff.officer.did("/api/devices", a_browser()))["id"]
+    notice_id = new_id()
+    row = {"id": notice_id, "to": f"team:{staff.teams[0]}", "kind": "offer.made", "rung": "push"}
+    async with api.office.db.begin() as tx:
+        row |= {"city_id": api.office.city_id, "began_at": api.clock.now()}
+        await tx.execute(insert(notices).values(row))
+    code = code_for(api.office.ring, notice_id, Told("device", UUID(device)))
+    answer = await api.public.post(f"/api/notices/{notice_id}/received", {"code": code, "shown": True})
+    assert answer.status_code == 204, answer.text
+    assert (await staff.officer.send("DELETE", f"/api/devices/{device}")).status_code == 204
+
+
 async def _sessions(api: Api, staff: Staff) -> None:
     known = await staff.admin.saw(f"/api/accounts/{staff.victims[2].me.id}")
     await api.public.did("/api/sessions", {"login": known["login"], "password": PASSWORD})
@@ -313,6 +333,8 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
     stock["POST /api/visits/{visit_id}/done"] = [await _stayed_outside(api, staff) for _ in range(3)]
     stock["POST /api/shifts/{shift_id}/cancel"] = [await _planned(desk, staff.teams[3], n) for n in range(3)]
     stock["POST /api/call-backs/{sighting_id}"] = [await _to_be_rung(api, desk, n) for n in range(3)]
+    browsers = [await staff.officer.did("/api/devices", a_browser(f"https://push.example.cn/{n}")) for n in range(3)]
+    stock["DELETE /api/devices/{device_id}"] = [one["id"] for one in browsers]
     made = [await staff.admin.did("/api/keys", {"partner": f"city-{n}", "regions": [CITY]}) for n in range(3)]
     stock["POST /api/keys/{key_id}/rotate"] = [one["key"]["id"] for one in made]
     return stock

@@ -24,6 +24,7 @@ from tests.api.builders import (
     ZHONGSHAN,
     Api,
     Person,
+    a_browser,
     a_facility,
     a_handling,
     a_report,
@@ -59,6 +60,8 @@ def _reads(*actions: str, **more: Any) -> Rule:
 
 
 OPEN = Rule()
+NOBODY_S = ("receipt", "parked", "device", "notice")
+"""What is asked about and nobody has: whoever may ask reads that it is not there."""
 # Written by the first who may; the others read that it overlaps, which is no want of permission.
 _SHIFT = {"starts_at": "2031-01-01T08:00:00+08:00", "ends_at": "2031-01-01T20:00:00+08:00"}
 ROUTES: dict[tuple[str, str], Rule] = {
@@ -187,6 +190,11 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("DELETE", "/api/keys/{key_id}"): Rule(("key:write",), "key"),
     ("POST", "/api/keys/{key_id}/rotate"): Rule(("key:write",), "key", lambda _: {}),
     ("POST", "/api/keys/{key_id}/webhook"): Rule(("key:write",), "key", lambda _: {"url": None}),
+    # where one is told
+    ("GET", "/api/devices/keys"): OPEN,
+    ("POST", "/api/devices"): Rule(about="signed_in", body=lambda _: a_browser()),
+    ("DELETE", "/api/devices/{device_id}"): Rule(about="device"),
+    ("POST", "/api/notices/{notice_id}/received"): Rule(about="notice", body=lambda _: {"code": "x", "shown": True}),
     # last: it ends the session that asks
     ("DELETE", "/api/sessions/current"): OPEN,
 }
@@ -231,7 +239,7 @@ def _a_call() -> dict[str, Any]:
 def expected(policy: Policy, rule: Rule, who: Person, thing: Thing | None) -> int:
     """200 for allowed, else the status that refuses."""
     nobody, stranger = (401, who.me.kind == "public") if "Authorization" not in who.headers else (403, False)
-    if rule.about == "signed_in":
+    if rule.about in ("signed_in", "device"):
         return 200 if who.me.kind == "account" else nobody
     if rule.about == "my_team" and who.me.team_id is None:
         return nobody
@@ -315,7 +323,7 @@ def _asked_about(rule: Rule, thing: Thing | None) -> Thing | None:
     """Offers are asked about as the team's they are held out to."""
     if rule.about == "offer" and thing is not None:
         return Thing(thing.name, thing.ids, thing.regions, thing.asked)
-    return None if rule.about in ("my_team", "receipt", "parked") else thing
+    return None if rule.about == "my_team" or rule.about in NOBODY_S else thing
 
 
 async def _login_of(world: World, who: Person) -> str:
@@ -324,8 +332,8 @@ async def _login_of(world: World, who: Person) -> str:
 
 
 def _is_allowed(answer: Any, rule: Rule) -> bool:
-    """It went through, or something else than permission stopped it: the stage, the body, a receipt or call nobody has."""
-    if rule.about in ("receipt", "parked"):
+    """It went through, or something else than permission stopped it: the stage, the body, a thing that nobody has."""
+    if rule.about in NOBODY_S:
         return answer.status_code not in (401, 403, 500)
     return answer.status_code not in (401, 403, 404, 500, 503)
 

@@ -82,6 +82,8 @@ async def build_world(api: Api) -> World:
         "tile": [Thing("a tile", {"z": "12", "x": "3433", "y": "1566"})],
         "receipt": [Thing("a receipt", {"receipt": "2222-2222-2222"})],
         "key": [Thing("a key", {"key_id": (await _a_key(api))})],
+        "device": [Thing("a device nobody registered", {"device_id": str(UUID(int=9))})],
+        "notice": [Thing("a notice nobody sent", {"notice_id": str(UUID(int=9))})],
         "parked": [Thing("a call nobody parked", {"call_id": str(UUID(int=9))})],
         **await _of_the_city(api, teams),
         "visit": [await _a_visit(api, case) for case in cases[:2]],

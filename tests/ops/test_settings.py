@@ -6,6 +6,7 @@ import pytest
 
 from backend.clock import ScaledClock, SystemClock
 from backend.errors import Invalid
+from backend.notify.offered import Offered, fresh_key
 from backend.settings import NAMES, SETTINGS, Settings
 from ops.settings_list import table
 from tests.keys import KEYS
@@ -41,8 +42,17 @@ def test_all_of_them_are_read() -> None:
             "RESCUE_STOP_NOTICE_S": "10",
             "RESCUE_STOP_WITHIN_S": "20",
             "RESCUE_WORKER_METRICS_PORT": "9101",
+            "RESCUE_WEB_PUSH_KEY": fresh_key(),
+            "RESCUE_WEB_PUSH_CONTACT": "https://rescue.example.cn",
+            "RESCUE_PUSH_NETWORKS": "10.20.0.0/16",
+            "RESCUE_FCM_ACCOUNT": "/etc/rescue/fcm.json",
+            "RESCUE_JPUSH": "app:master",
+            "RESCUE_SMS_URL": "https://sms.example.cn/send",
+            "RESCUE_SMS_SECRET": "q" * 8 + "wertyuiopasdfghjklzxcvbnm",
         }
     )
+    assert Offered.of(settings).kinds == ["web_push", "fcm", "jpush"]
+    assert (settings.jpush, settings.sms_url) == (("app", "master"), "https://sms.example.cn/send")
     assert [str(network) for network in settings.trusted_proxies] == ["127.0.0.1/32", "10.20.0.0/16"]
     assert (settings.stop_notice_s, settings.stop_within_s, settings.worker_metrics_port) == (10, 20, 9101)
     assert settings.database_url == "postgresql://u:p@db.example.cn:5432/rescue"
@@ -67,6 +77,15 @@ def test_all_of_them_are_read() -> None:
         ("RESCUE_STOP_NOTICE_S", "-1"),
         ("RESCUE_STOP_WITHIN_S", "a minute"),
         ("RESCUE_WORKER_METRICS_PORT", "70000"),
+        ("RESCUE_WEB_PUSH_KEY", "c2hvcnQ"),
+        ("RESCUE_WEB_PUSH_KEY", "A" * 43),
+        ("RESCUE_WEB_PUSH_KEY", "密钥"),
+        ("RESCUE_WEB_PUSH_CONTACT", "somebody"),
+        ("RESCUE_WEB_PUSH_CONTACT", "mailto:somebody"),
+        ("RESCUE_PUSH_NETWORKS", "everywhere"),
+        ("RESCUE_JPUSH", "app"),
+        ("RESCUE_SMS_URL", "ftp://sms.example.cn"),
+        ("RESCUE_SMS_SECRET", "short"),
         ("RESCUE_PERSONAL_KEYS", "first:c2hvcnQ="),
         ("RESCUE_PERSONAL_KEYS", KEYS.partition(":")[2]),
         ("RESCUE_PERSONAL_KEYS", f"{KEYS},{KEYS}"),
