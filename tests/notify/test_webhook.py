@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from backend.notify import webhook
+from backend.notify import outward
 from backend.notify.senders import Message, TryLater, Undeliverable
 from backend.notify.webhook import DELIVERY, SIGNATURE, Target, WebhookSender, is_genuine, sign
 from tests.access.builders import NOW
@@ -148,7 +148,7 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch
     answers = iter([["93.184.216.34"], ["127.0.0.1"]])
     _resolve(monkeypatch, lambda: next(answers))
     async with a_sender("https://partner.example.cn:8443/x", allowed=False) as sender:
-        request = await sender._request(httpx.URL("https://partner.example.cn:8443/x"), b"{}")
+        request = await sender._outward.request(httpx.URL("https://partner.example.cn:8443/x"), b"{}", {})
     assert str(request.url) == "https://93.184.216.34:8443/x"
     assert request.headers["Host"] == "partner.example.cn:8443"
     assert request.extensions["sni_hostname"] == "partner.example.cn"
@@ -168,10 +168,10 @@ async def test_a_revoked_key_gets_nothing() -> None:
 
 
 def _resolve(monkeypatch: pytest.MonkeyPatch, names: Callable[[], list[str]]) -> None:
-    async def addresses(_: httpx.URL) -> list[webhook.Address]:
+    async def addresses(_: httpx.URL) -> list[outward.Address]:
         return [ip_address(name) for name in names()]
 
-    monkeypatch.setattr(webhook, "_addresses", addresses)
+    monkeypatch.setattr(outward, "resolve", addresses)
 
 
 async def test_while_a_key_rotates_either_secret_proves_it_genuine() -> None:
