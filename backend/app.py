@@ -54,7 +54,7 @@ from backend.patrol.tracks import Tracks
 from backend.settings import Settings
 from backend.steady import SteadyTime
 from backend.stopping import Stopping
-from backend.web import EXCEPTION_HANDLERS, who_asks
+from backend.web import EXCEPTION_HANDLERS, phone_clock, who_asks
 from mobile_api.dangers import dangers
 from mobile_api.devices import Devices, notice_received
 from mobile_api.officer import Offers, Officer, OnTheSpot
@@ -183,6 +183,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
     }
     dependencies = {name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()}
     dependencies |= {"by": Provide(by), "now": Provide(now, sync_to_thread=False)}
+    dependencies["phone"] = Provide(phone_clock, sync_to_thread=False)
     document = _openapi()
     app = Litestar(
         route_handlers=[

@@ -16,8 +16,9 @@ from asyncpg import DataError, PostgresError
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.params import QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Meta, Struct
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -28,6 +29,7 @@ from backend.dispatch.change import Command
 from backend.dispatch.move import happened_at
 from backend.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Refused, Unavailable
 from backend.office import Office
+from backend.phone_clock import HEADER, ON_TIME, PhoneClock, seen_at
 from backend.wording import NOT_BLANK, FieldFault, in_words
 
 PROBLEM = "application/problem+json"
@@ -54,11 +56,17 @@ class WithReason(CommandBody, frozen=True):
     reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=NOT_BLANK)]
 
 
-def command(name: str, about: UUID | None, body: CommandBody, by: Actor, now: datetime) -> Command:
-    """The command that a body stands for. name and `about` make the same id for another wish noticeable."""
+def command(
+    name: str, about: UUID | None, body: CommandBody, by: Actor, now: datetime, phone: PhoneClock = ON_TIME
+) -> Command:
+    """The command that a body stands for. name and `about` make the same id for another wish noticeable.
+
+    phone: the clock by which the body says when. What was wished stays as it was said, so that it is the same sent again later.
+    """
     said = msgspec.to_builtins(body)
     args = {"about": str(about), **{k: v for k, v in said.items() if k != "command_id"}}
-    return Command(name=name, by=by, now=now, at=happened_at(body.occurred_at, now), id=body.command_id, args=args)
+    at = happened_at(phone.right(body.occurred_at) if body.occurred_at else None, now)
+    return Command(name=name, by=by, now=now, at=at, id=body.command_id, args=args, phone_off_s=phone.off_s)
 
 
 AMoment = Annotated[str | None, QueryParameter(schema_extra={"format": "date-time"})]
@@ -81,6 +89,14 @@ def moment(text: str, field: str) -> datetime:
             field=field,
         )
     return found
+
+
+def phone_clock(
+    now: NamedDependency[datetime],
+    sent_at: Annotated[str | None, HeaderParameter(name=HEADER, schema_extra={"format": "date-time"})] = None,
+) -> PhoneClock:
+    """The clock of the phone that sends, as far as it says what it shows. Raises Invalid for a header that is no moment."""
+    return seen_at(moment(sent_at, HEADER) if sent_at is not None else None, now)
 
 
 async def who_asks(connection: ASGIConnection[Any, Any, Any, State], office: Office) -> Actor:

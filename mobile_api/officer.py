@@ -13,11 +13,11 @@ from msgspec import Meta, Struct
 
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
-from backend.dispatch import field, find, found, offers
+from backend.dispatch import field, found, offers
 from backend.dispatch.change import Answer
 from backend.dispatch.field import Arrival
+from backend.dispatch.looking import note_file_read
 from backend.dispatch.protection import Handling
-from backend.dispatch.records import Case, ClockRow, Offer
 from backend.errors import NotAllowed
 from backend.gate import of_positions, of_reports, sender_of
 from backend.geo.place import Crs, locate
@@ -33,18 +33,10 @@ from backend.patrol import duty, positions
 from backend.patrol.duty import DutyState, Presence
 from backend.patrol.positions import Fix, TeamFix
 from backend.patrol.tracks import Tracks
+from backend.phone_clock import PhoneClock
 from backend.policy import Danger
 from backend.web import AnyRequest, CommandBody, Empty, WithReason, command
-
-
-class Task(Struct, frozen=True, kw_only=True):
-    """Everything a team's phone needs now: its presence, the offer held out to it with its case, or the case it has."""
-
-    presence: Presence
-    offer: Offer | None
-    case: Case | None
-    clocks: list[ClockRow]
-    seq: int
+from mobile_api.task import Task, task_of
 
 
 class Duty(Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,19 +133,25 @@ class Officer(Controller):
 
     @get("/task", summary="本队当前任务 My team's task now")
     async def task(
-        self, by: NamedDependency[Actor], office: NamedDependency[Office], hub: NamedDependency[Hub]
+        self,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        hub: NamedDependency[Hub],
+        now: NamedDependency[datetime],
     ) -> Task:
-        """有派遣时附案卷；已接案时附时限。 With the offer its case, with the case its clocks."""
+        """有派遣时附案卷，已接案时附时限；附线索、派遣理由和随身资料。查看线索描述会记入日志，十分钟内只记一次。
+
+        With the offer its case, with the case its clocks; what was reported, why this team, and what the crew has with it.
+        Reading what was said of people is written to the log, once in ten minutes.
+        """
         team_id = my_team(by)
         demand(office.city.policy.roles, by, "offer:read", Object(teams=[team_id]))
         seq = hub.seq  # before reading: what happens meanwhile is told again rather than missed
         async with office.db.connect() as tx:
-            presence = await duty.get_presence(tx, office, team_id)
-            offer = await offers.live_offer_of_team(tx, office, team_id)
-            case_id = offer.case_id if offer else await field.current_case_id(tx, office, team_id)
-            case = await find.find_case(tx, office, case_id) if case_id else None
-            clocks = list((await find.clocks_of(tx, office, case.id)).values()) if case else []
-        return Task(presence=presence, offer=offer, case=case, clocks=clocks, seq=seq)
+            task = await task_of(tx, office, team_id, by=by, now=now, seq=seq)
+        if task.case and any(one.description for one in task.sightings):
+            await note_file_read(office, task.case, by=by, now=now)
+        return task
 
     @post("/duty", summary="上岗/休整/下班 On duty, resting, off duty", status_code=200)
     async def set_duty(
@@ -178,12 +176,13 @@ class Officer(Controller):
         tracks: NamedDependency[Tracks],
         limiter: NamedDependency[Limiter],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> FixesKept:
         """仅在岗时保存；一条有误不影响其余。 Kept on duty only; one bad fix does not cost the others."""
         team_id = my_team(by)
         demand(office.city.policy.roles, by, "position:write", Object(teams=[team_id], owner=by.id))
         await limiter.demand(of_positions(office.city.policy, team_id, len(data.fixes)))
-        good, refused = positions.judge(office, team_id, data.fixes, now)
+        good, refused = positions.judge(office, team_id, [phone.right_all(fix) for fix in data.fixes], now)
         kept = await tracks.store(team_id, good)
         if kept.duty == "off_duty":
             return FixesKept(0, [*refused, OFF_DUTY])
@@ -201,6 +200,7 @@ class Officer(Controller):
         outlook: NamedDependency[Outlook],
         limiter: NamedDependency[Limiter],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> Answer:
         """立案、受理、派给本队并到场，一步完成；手上未答复的派遣会转给其他队伍。
 
@@ -208,7 +208,7 @@ class Officer(Controller):
         with a case of its own already, or off duty, it is refused.
         """
         team_id = my_team(by)
-        wanted = command("officer.found", data.case_id, data, by, now)
+        wanted = command("officer.found", data.case_id, data, by, now, phone)
         demand(office.city.policy.roles, by, "case:handle", Object(teams=[team_id]))
         await limiter.demand(of_reports(office.city.policy, "patrol", sender_of(request, by)))
         report = prepare(data.report(wanted.at), office.city, by, now, weather=await outlook.now())
@@ -242,9 +242,10 @@ class Offers(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> Answer:
         """两人同时接受时，只有一人成功，另一人得到 409。 Of two at once one succeeds, the other reads 409."""
-        return await offers.accept_offer(office, offer_id, command("offer.accept", offer_id, data, by, now))
+        return await offers.accept_offer(office, offer_id, command("offer.accept", offer_id, data, by, now, phone))
 
     @post("/{offer_id:uuid}/decline", summary="谢绝派遣 Decline an offer", status_code=200)
     async def decline(
@@ -254,9 +255,10 @@ class Offers(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> Answer:
         """须说明原因；本轮不再询问本队。 With a reason; the team is not asked again in this round."""
-        wanted = command("offer.decline", offer_id, data, by, now)
+        wanted = command("offer.decline", offer_id, data, by, now, phone)
         return await offers.decline_offer(office, offer_id, data.reason, wanted)
 
 
@@ -274,9 +276,10 @@ class OnTheSpot(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> Answer:
         """队伍出发。 The team moves."""
-        return await field.set_out(office, case_id, command("case.set_out", case_id, data, by, now))
+        return await field.set_out(office, case_id, command("case.set_out", case_id, data, by, now, phone))
 
     @post("/{case_id:uuid}/arrive", summary="到达现场 Arrive", status_code=200)
     async def arrive(
@@ -286,13 +289,14 @@ class OnTheSpot(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> Answer:
         """与案卷位置核对；相距太远须写明原因。 Checked against the place; far off needs a reason."""
         place = None
         if data.lon is not None and data.lat is not None:
             place = locate(data.lon, data.lat, data.crs, office.city.area).place
         arrival = Arrival(place=place, accuracy_m=data.accuracy_m, reason=data.reason)
-        return await field.arrive(office, case_id, arrival, command("case.arrive", case_id, data, by, now))
+        return await field.arrive(office, case_id, arrival, command("case.arrive", case_id, data, by, now, phone))
 
     @post("/{case_id:uuid}/handle", summary="处置反馈 Record what was done", status_code=200)
     async def handle(
@@ -302,7 +306,8 @@ class OnTheSpot(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> Answer:
         """按保护规定检查，缺什么会逐条说明。 Checked against the rules of protection, each named."""
-        wanted = command("case.handle", case_id, data, by, now)
-        return await field.handle(office, case_id, data.handling, wanted)
+        wanted = command("case.handle", case_id, data, by, now, phone)
+        return await field.handle(office, case_id, phone.right_all(data.handling), wanted)

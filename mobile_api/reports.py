@@ -24,6 +24,7 @@ from backend.intake.report import Report, prepare
 from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
 from backend.office import Office
+from backend.phone_clock import PhoneClock
 from backend.web import AnyRequest
 
 LARGEST_PHOTO_BODY_BYTES = 32_000_000
@@ -76,6 +77,7 @@ class Reports(Controller):
         filing: NamedDependency[Filing],
         outlook: NamedDependency[Outlook],
         limiter: NamedDependency[Limiter],
+        phone: NamedDependency[PhoneClock],
     ) -> Receipt:
         """收到即受保存：返回回执码，可凭码查询进度。同一 id 重复提交只算一次。
 
@@ -83,7 +85,7 @@ class Reports(Controller):
         answers the first receipt.
         """
         await limiter.demand(of_reports(office.city.policy, data.channel, sender_of(request, by)))
-        return await filing.file(prepare(data, office.city, by, now, weather=await outlook.now()))
+        return await filing.file(prepare(data, office.city, by, now, weather=await outlook.now(), phone=phone))
 
     @get("/{receipt:str}", summary="凭回执码查询 What became of a report")
     async def status(self, receipt: FromPath[str], office: NamedDependency[Office]) -> ReportStatus:

@@ -17,6 +17,7 @@ from backend.dispatch.revisits import Outcome, Visited
 from backend.dispatch.visits_due import VisitDue
 from backend.intake.report import GivenPlace
 from backend.office import Office
+from backend.phone_clock import PhoneClock
 from backend.web import CommandBody, command
 
 DONE_EXAMPLE = Example(summary="人还在原处 Still there", value={"found": "still_there", "note": "愿意交谈，缺棉被"})
@@ -54,10 +55,12 @@ class Visits(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> Answer:
         """仍在原处的立即立案并派队，与原案卷关联；其他结果则回访结束。
 
         People still there become a case at once, linked to the earlier one; anything else ends the revisit.
         """
         visited = Visited(found=data.found, note=data.note, place=data.place)
-        return await revisits.settle_visit(office, visit_id, visited, command("visit.done", visit_id, data, by, now))
+        wanted = command("visit.done", visit_id, data, by, now, phone)
+        return await revisits.settle_visit(office, visit_id, visited, wanted)

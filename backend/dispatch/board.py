@@ -242,6 +242,13 @@ async def decisions_of(tx: AsyncConnection, office: Office, case_id: UUID) -> li
     return [msgspec.to_builtins(dict(row._mapping)) for row in await tx.execute(query)]
 
 
+async def find_candidates(tx: AsyncConnection, office: Office, decision_id: UUID) -> list[Any]:
+    """The teams that one decision weighed, best first; [] when the reasons have had their time."""
+    d = db.decisions.c
+    query = select(d.candidates).where(d.city_id == office.city_id, d.id == decision_id)
+    return list((await tx.execute(query)).scalar() or [])
+
+
 async def photos_of(tx: AsyncConnection, office: Office, sighting_ids: list[UUID]) -> list[dict[str, Any]]:
     """The photos of sightings: id, sighting, size in pixels; the pictures are asked for one by one."""
     p = db.photos.c

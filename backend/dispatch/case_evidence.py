@@ -105,6 +105,7 @@ async def _seen(
         arrived_at=visit.arrived_at,
         handled_at=visit.handled_at,
         late_entry_s=_late_entry_s(events),
+        phone_off_s=_phone_off_s(events),
         track=track,
         photos=await _photos(tx, office, case.id),
         record=msgspec.convert(visit.record, Handling) if visit.record else None,
@@ -122,8 +123,17 @@ def _answers(calls: Sequence[CallBack]) -> dict[str, Any]:
 
 def _late_entry_s(events: Sequence[log.Event]) -> float:
     """How long after it happened the crew's own steps were entered, at the most."""
-    steps = (event for event in events if event.kind in ("case.arrived", "case.handled"))
-    return max(((event.recorded_at - event.occurred_at).total_seconds() for event in steps), default=0.0)
+    return max(((event.recorded_at - event.occurred_at).total_seconds() for event in _steps(events)), default=0.0)
+
+
+def _phone_off_s(events: Sequence[log.Event]) -> int | None:
+    """By how much the crew's phone was wrong at the worst; None when it was not."""
+    told: list[int] = [event.data["phone_clock_off_s"] for event in _steps(events) if "phone_clock_off_s" in event.data]
+    return max(told, key=abs, default=None)
+
+
+def _steps(events: Sequence[log.Event]) -> list[log.Event]:
+    return [event for event in events if event.kind in ("case.arrived", "case.handled")]
 
 
 def _arrived_place(visit: HandlingRow) -> tuple[LonLat | None, float | None]:

@@ -50,7 +50,7 @@ async def case_file(tx: AsyncConnection, office: Office, by: Actor, case: Case) 
     """The file of a case that the actor may see (ask `board.find_visible_case` first)."""
     roles = office.city.policy.roles
     offers = await find.offers_of(tx, office, case.id)
-    sightings = [one for one in await _sightings(tx, office, case) if _may_read(office, by, case, offers, one)]
+    sightings = await readable_sightings(tx, office, by, case, offers)
     handlings = await find.handlings_of(tx, office, case.id)
     return CaseFile(
         case=case,
@@ -68,9 +68,13 @@ def tells_of_people(file: CaseFile) -> bool:
     return any(one.description for one in file.sightings) or any(visit.record for visit in file.handlings)
 
 
-async def _sightings(tx: AsyncConnection, office: Office, case: Case) -> list[Sighting]:
+async def readable_sightings(
+    tx: AsyncConnection, office: Office, by: Actor, case: Case, offers: list[Offer]
+) -> list[Sighting]:
+    """The sightings that belong to a case now and that the actor may read; offers: all of the case."""
     links = await find.links_of(tx, office, case.id)
-    return [await find.get_sighting(tx, office, link.sighting_id) for link in links]
+    found = [await find.get_sighting(tx, office, link.sighting_id) for link in links]
+    return [one for one in found if _may_read(office, by, case, offers, one)]
 
 
 def _may_read(office: Office, by: Actor, case: Case, offers: list[Offer], sighting: Sighting) -> bool:
@@ -127,7 +131,7 @@ async def open_photo(office: Office, case: Case, photo_id: UUID, *, by: Actor, n
     async with office.begin() as tx:
         sighting_id, key, media_type = await store_key(tx, office, photo_id)
         offers = await find.offers_of(tx, office, case.id)
-        mine = {one.id for one in await _sightings(tx, office, case) if _may_read(office, by, case, offers, one)}
+        mine = {one.id for one in await readable_sightings(tx, office, by, case, offers)}
         if sighting_id not in mine:
             raise NotFound("没有这张照片。", "There is no such photo.")
         await log.append(tx, office.city_id, [_look("sighting.photo_read", case, sighting_id, by, now)], now=now)

@@ -20,6 +20,7 @@ from backend.access.once import Once, first_answer, keep_answer
 from backend.access.permissions import Object, demand
 from backend.bulk import add_rows
 from backend.dispatch.lifecycle import Stage
+from backend.dispatch.move import demand_recent
 from backend.dispatch.notices import enqueue_notices
 from backend.dispatch.records import Approval, Case, ClockRow, Offer, Revisit, Row
 from backend.dispatch.tables import NOT_IN_LOG, TABLES, key_of
@@ -30,7 +31,10 @@ from backend.personal import fields_of, sealed
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """Who does what. now: when the server does it. at: when it happened (offline, earlier). id: the client's own."""
+    """Who does what. now: when the server does it. at: when it happened (offline, earlier). id: the client's own.
+
+    phone_off_s: by how much the phone's clock was wrong, where that is worth telling; `at` is put right already.
+    """
 
     name: str
     by: Actor
@@ -38,6 +42,7 @@ class Command(Struct, frozen=True, kw_only=True):
     at: datetime
     id: UUID | None = None
     args: Any = None
+    phone_off_s: int | None = None
 
     def demand(self, office: Office, action: str, what: Object | None = None) -> None:
         """Raise unless the one who acts may do `action` on `what` (backend.access.permissions)."""
@@ -83,10 +88,14 @@ class Change(Struct, frozen=True, kw_only=True):
 async def earlier_answer(tx: AsyncConnection, office: Office, command: Command) -> Answer | None:
     """The first answer to this command's id, or None when it is new, which is then claimed until the commit.
 
-    Raises Conflict `command_id_reused` when the id stood for something else or came from somebody else.
+    Raises Conflict `command_id_reused` when the id stood for something else or came from somebody else, and Invalid
+    `too_long_ago` for what is new to us and old: what was done already is answered however late it comes again.
     """
     first = await first_answer(tx, office, command.once())
-    return None if first is None else msgspec.convert(first, Answer)
+    if first is not None:
+        return msgspec.convert(first, Answer)
+    demand_recent(command.at, command.now)
+    return None
 
 
 async def record(tx: AsyncConnection, office: Office, command: Command, *changes: Change) -> Answer:
@@ -151,6 +160,8 @@ def entry(change: Change, command: Command) -> log.Entry:
     before = next((b for b, a in change.rows if isinstance(a, Case) and isinstance(b, Case)), None)
     teams = {*change.teams, *(case.teams() if case else ()), *(before.teams() if before else ())}
     teams |= {after.team_id for _, after in change.rows if isinstance(after, Offer)}
+    clock = {} if command.phone_off_s is None else {"phone_clock_off_s": command.phone_off_s}
+    words = {"words": change.words.digest()} if change.words else {}
     return log.Entry(
         kind=change.kind,
         actor=command.by,
@@ -161,7 +172,7 @@ def entry(change: Change, command: Command) -> log.Entry:
         case_id=case.id if case else None,
         case_version=case.version if case else None,
         command_id=command.id,
-        data={"rows": _told(change.rows), **change.facts, **({"words": change.words.digest()} if change.words else {})},
+        data={"rows": _told(change.rows), **change.facts, **clock, **words},
     )
 
 

@@ -47,6 +47,7 @@ class TrackPoint(Struct, frozen=True):
 class Seen(Struct, frozen=True, kw_only=True):
     """What there is about one visit. arrived_place: None without a fix; late_entry_s: from its happening to its entry.
 
+    phone_off_s: by how much the crew's phone was wrong, where that is worth telling (ahead: positive); times are put right.
     photos: when each photo of the case came in. due_at, met_at: the clock of being on the spot. called: reached and satisfied
     of each try; call_backs: how many reporters asked for one and how many have been reached.
     """
@@ -60,6 +61,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     arrived_at: datetime
     handled_at: datetime | None
     late_entry_s: float
+    phone_off_s: int | None
     track: Sequence[TrackPoint]
     photos: Sequence[datetime]
     record: Handling | None
@@ -157,12 +159,17 @@ def order(seen: Seen, policy: Policy) -> Found:
     """The times follow each other, and were not entered long afterwards."""
     moments = [at for at in (seen.accepted_at, seen.arrived_at, seen.handled_at) if at is not None]
     facts = {"accepted_at": seen.accepted_at, "arrived_at": seen.arrived_at, "handled_at": seen.handled_at}
-    facts |= {"entered_late_s": seen.late_entry_s}  # type: ignore[dict-item]
+    facts |= {"entered_late_s": seen.late_entry_s, "phone_clock_off_s": seen.phone_off_s}  # type: ignore[dict-item]
     if moments != sorted(moments):
         return "doubtful", "派遣、到场、处置的时间先后不对。", "Dispatch, arrival and handling are out of order.", facts
     if seen.late_entry_s > policy.verification.entered_within.seconds:
         hours = seen.late_entry_s / 3600
         return "doubtful", f"事后 {hours:.1f} 小时才补录。", f"Entered {hours:.1f} h after it happened.", facts
+    if seen.phone_off_s is not None:
+        minutes, ahead = abs(seen.phone_off_s) / 60, seen.phone_off_s > 0
+        zh = f"手机时钟{'快' if ahead else '慢'} {minutes:.0f} 分钟，时间按系统时间校正，请核对。"
+        en = f"The phone's clock was {minutes:.0f} min {'ahead' if ahead else 'behind'}; the times were put right: look at them."
+        return "doubtful", zh, en, facts
     return "ok", "派遣、到场、处置先后相符。", "Dispatch, arrival and handling follow each other.", facts
 
 

@@ -160,3 +160,13 @@ def in_words(reason: Reason, policy: Policy) -> tuple[str, str]:
     about = (skill.zh, skill.en) if skill else (reason.about, reason.about)
     zh, en = (words.format(about=name) for words, name in zip(REASON_WORDS[reason.code], about, strict=True))
     return (f"{zh}（+{reason.seconds:.0f} 秒）", f"{en} (+{reason.seconds:.0f} s)") if reason.seconds else (zh, en)
+
+
+def why(candidates: Sequence[Candidate], chosen: Candidate, policy: Policy) -> list[tuple[str, str]]:
+    """Why this one of them, in sentences without their stops, Chinese and English: its place, its minutes, what counts against it."""
+    place = candidates.index(chosen) + 1
+    zh = f"{len(candidates)} 支候选中{'最优' if place == 1 else f'第 {place} 位'}"
+    en = f"best of {len(candidates)}" if place == 1 else f"number {place} of {len(candidates)}"
+    minutes = chosen.seconds / 60
+    there = (f"到达约 {minutes:.1f} 分钟", f"there in {minutes:.1f} min")
+    return [(zh, en), there, *(in_words(reason, policy) for reason in chosen.reasons)]

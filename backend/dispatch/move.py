@@ -22,6 +22,8 @@ Clocks = dict[ClockKind, ClockRow]
 
 AHEAD = timedelta(minutes=2)
 """How far ahead a client's clock may be before what it says is refused."""
+OLDEST = timedelta(days=3)
+"""What happened longer ago is no news from the street: whoever wants it in the log has the desk write it down."""
 
 
 def happened_at(said: datetime | None, now: datetime) -> datetime:
@@ -35,6 +37,16 @@ def happened_at(said: datetime | None, now: datetime) -> datetime:
             "时间在未来，请检查手机时钟。", "The time lies in the future: check the phone's clock.", field="occurred_at"
         )
     return min(said, now)
+
+
+def demand_recent(at: datetime, now: datetime) -> None:
+    """Raises Invalid `too_long_ago`."""
+    if at < now - OLDEST:
+        zh = f"这是 {OLDEST.days} 天以前的事，系统不再接收；请核对发生时间，确实如此的请告知值班长补记。"
+        en = (
+            f"That is more than {OLDEST.days} days ago: check when it happened, or have the shift leader write it down."
+        )
+        raise Invalid(zh, en, field="occurred_at", code="too_long_ago")
 
 
 def move(

@@ -191,15 +191,11 @@ def _why(found: Found, chosen: Candidate | None, policy: Policy) -> dict[str, st
             "zh": "救助圈内暂无可派队伍。",
             "en": "No team in the circle can be sent now.",
         }
-    minutes = chosen.seconds / 60
-    rank_ = found.candidates.index(chosen)
-    zh = f"{len(found.candidates)} 支候选中{'最优' if rank_ == 0 else f'第 {rank_ + 1} 位'}，到达约 {minutes:.1f} 分钟"
-    en = f"best of {len(found.candidates)}" if rank_ == 0 else f"number {rank_ + 1} of {len(found.candidates)}"
-    against = [matching.in_words(reason, policy) for reason in chosen.reasons]
+    said = matching.why(found.candidates, chosen, policy)
     return {
-        "code": "best" if rank_ == 0 else "next_best",
-        "zh": "；".join([zh, *(words[0] for words in against)]) + "。",
-        "en": "; ".join([f"{en}, there in {minutes:.1f} min", *(words[1] for words in against)]) + ".",
+        "code": "best" if found.candidates[0] is chosen else "next_best",
+        "zh": "，".join(zh for zh, _ in said[:2]) + "".join(f"；{zh}" for zh, _ in said[2:]) + "。",
+        "en": ", ".join(en for _, en in said[:2]) + "".join(f"; {en}" for _, en in said[2:]) + ".",
     }
 
 

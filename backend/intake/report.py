@@ -20,6 +20,7 @@ from backend.intake import duplicates
 from backend.intake.looks import Looks, own_words
 from backend.intake.receipts import new_receipt
 from backend.intake.triage import Triage, WeatherNow, assess
+from backend.phone_clock import ON_TIME, PhoneClock
 from backend.policy import Danger
 
 Channel = Literal["web", "app", "hotline", "grid", "taxi", "patrol", "partner"]
@@ -137,11 +138,19 @@ def _is_who_saw_it(kept: Sighting) -> bool:
     return not kept.reporter.startswith("receipt:") and kept.channel not in ("hotline", "partner")
 
 
-def prepare(report: Report, city: City, by: Actor, now: datetime, *, weather: WeatherNow | None = None) -> Prepared:
-    """Judge one report. Raises Invalid with a sentence for the reporter; odd but possible things become warnings."""
+def prepare(
+    report: Report,
+    city: City,
+    by: Actor,
+    now: datetime,
+    *,
+    weather: WeatherNow | None = None,
+    phone: PhoneClock = ON_TIME,
+) -> Prepared:
+    """Judge one report; phone: the clock by which it says when. Raises Invalid with a sentence for the reporter; odd but possible things become warnings."""
     _demand_channel(report.channel, by)
     located = locate(report.place.lon, report.place.lat, report.place.crs, city.area)
-    occurred_at, late = _moment(report.occurred_at, now)
+    occurred_at, late = _moment(report.occurred_at, now, phone)
     warnings = [msgspec.to_builtins(w) for w in located.warnings] + late
     looks, others = own_words(report.looks)
     description = "\n".join([part for part in (report.description, " ".join(others)) if part])
@@ -197,18 +206,21 @@ def _demand_channel(channel: str, by: Actor) -> None:
         )
 
 
-def _moment(said: datetime | None, now: datetime) -> tuple[datetime, list[dict[str, Any]]]:
+def _moment(said: datetime | None, now: datetime, phone: PhoneClock) -> tuple[datetime, list[dict[str, Any]]]:
     """When it was seen. A clock a little ahead counts as now; what is far ahead or long ago is refused."""
     if said is None:
         return now, []
     if said.tzinfo is None:
         raise Invalid("时间必须带时区。", "The time needs its zone.", field="occurred_at", hint=now.isoformat())
+    said = phone.right(said)
     if said > now + AHEAD:
         raise Invalid(
             "时间在未来，请检查手机时钟。", "The time lies in the future: check the clock.", field="occurred_at"
         )
     if said < now - OLDEST:
-        raise Invalid("时间太久，请按新情况上报。", "That is more than a week ago.", field="occurred_at")
+        raise Invalid(
+            "时间太久，请按新情况上报。", "That is more than a week ago.", field="occurred_at", code="too_long_ago"
+        )
     if said > now:
         warning = {
             "code": "clock_ahead",
@@ -216,7 +228,16 @@ def _moment(said: datetime | None, now: datetime) -> tuple[datetime, list[dict[s
             "en": "The phone's clock is ahead; taken as now.",
         }
         return now, [warning]
-    return said, []
+    return said, _clock_was_off(phone)
+
+
+def _clock_was_off(phone: PhoneClock) -> list[dict[str, Any]]:
+    if (off_s := phone.off_s) is None:
+        return []
+    minutes = abs(off_s) / 60
+    zh = f"手机时钟{'快' if off_s > 0 else '慢'} {minutes:.0f} 分钟，时间已校正。"
+    en = f"The phone's clock was {minutes:.0f} min {'ahead' if off_s > 0 else 'behind'}; the time has been put right."
+    return [{"code": "phone_clock_off", "zh": zh, "en": en}]
 
 
 def _usable(contact: Contact | None) -> Contact | None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -75,6 +76,11 @@ class Person:
     async def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """POST a JSON body (an empty object when there is none) as this person."""
         return await self.api.http.post(path, json={} if body is None else body, headers=self.headers, **more)
+
+    async def phone(self, path: str, body: Any, shows: datetime) -> httpx.Response:
+        """POST from a phone whose clock shows this at the moment of sending."""
+        headers = {**self.headers, "Rescue-Sent-At": shows.isoformat()}
+        return await self.api.http.post(path, json=body, headers=headers)
 
     async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Any method; without a body when there is none."""

@@ -331,6 +331,7 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
         await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
         stock[f"POST /api/cases/{{case_id}}/{verb}"] = [case_id]
     stock["POST /api/visits/{visit_id}/done"] = [await _stayed_outside(api, staff) for _ in range(3)]
+    stock["POST /api/cases/{case_id}/unjoin"] = [await _joined(api, desk, n) for n in range(3)]
     stock["POST /api/shifts/{shift_id}/cancel"] = [await _planned(desk, staff.teams[3], n) for n in range(3)]
     stock["POST /api/call-backs/{sighting_id}"] = [await _to_be_rung(api, desk, n) for n in range(3)]
     browsers = [await staff.officer.did("/api/devices", a_browser(f"https://push.example.cn/{n}")) for n in range(3)]
@@ -338,6 +339,12 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
     made = [await staff.admin.did("/api/keys", {"partner": f"city-{n}", "regions": [CITY]}) for n in range(3)]
     stock["POST /api/keys/{key_id}/rotate"] = [one["key"]["id"] for one in made]
     return stock
+
+
+async def _joined(api: Api, desk: Person, n: int) -> str:
+    case_id, into = await _reported(api, OUTSIDE, n), await _reported(api, OUTSIDE, n)
+    await desk.did(f"/api/cases/{case_id}/join", {**WHY, "into": into})
+    return case_id
 
 
 async def _planned(desk: Person, team: UUID, n: int) -> str:
