@@ -178,11 +178,11 @@ async def a_town(
                 await working
 
 
-async def sign_in(page: Page, town: Town, login: str) -> None:
+async def sign_in(page: Page, town: Town, login: str, password: str = PASSWORD) -> None:
     """Signs in as a person does, at the form."""
     await page.goto(town.url)
     await page.locator("input[name=login]").fill(login)
-    await page.locator("input[name=password]").fill(PASSWORD)
+    await page.locator("input[name=password]").fill(password)
     await page.keyboard.press("Enter")
     await expect(page.locator("[data-line]")).to_have_attribute("data-state", "live", timeout=WAIT_MS)
 
@@ -208,7 +208,8 @@ def _fail(error: Any) -> None:
 async def at_desk(page: Page, town: Town, desk: str) -> None:
     """Goes to a desk; returns when it stands and what it asks for has come."""
     await page.goto(f"{town.url}#/{desk}")
-    await expect(page.locator("main > *")).to_be_visible()
+    name = desk.partition("?")[0]
+    await expect(page.locator(f"nav a.router-link-active[href='#/{name}']")).to_be_visible()  # not the desk before it
     await settled(page)
 
 

@@ -19,7 +19,6 @@ export const words = {
       at: '{at} 的救助圈',
       minutes: '到最近空闲队伍的分钟数',
       gap: '30 分钟内无队可达（虚线）',
-      unavailable: '救助圈暂时算不出',
     },
     team: {
       fix: '定位 {age} 前',
@@ -53,7 +52,6 @@ export const words = {
       at: 'The circle at {at}',
       minutes: 'Minutes to the nearest free team',
       gap: 'Nobody within 30 minutes (dashed)',
-      unavailable: 'The circle cannot be computed now',
     },
     team: {
       fix: 'Fix {age} ago',

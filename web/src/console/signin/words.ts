@@ -17,7 +17,6 @@ export const words = {
       done: '我已保存，重新登录',
       link: '在本机的动态口令应用中打开',
     },
-    demo: '演示账号见 .local/demo-accounts.json',
   },
   en: {
     heading: 'Sign in to the control room',
@@ -37,6 +36,5 @@ export const words = {
       done: 'I have kept them: sign in again',
       link: 'Open in an app on this device',
     },
-    demo: 'The demonstration’s sign-ins stand in .local/demo-accounts.json',
   },
 }

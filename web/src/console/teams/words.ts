@@ -33,7 +33,6 @@ export const words = {
       resting: '休整',
       off_duty: '下班',
       byDesk: '由值班席代队伍操作，会记入日志。',
-      held: '手上有案卷或派遣，须先办结。',
     },
     skills: { heading: '技能', edit: '修改', save: '保存技能', none: '无', saved: '已保存' },
     shift: {
@@ -63,7 +62,6 @@ export const words = {
       gain: '{n} 个网格 {before} → {after} 分钟',
       out: '圈外',
       lose: '其间 {n} 个网格变远',
-      drive: '车程 {n} 分钟',
       again: '重新计算',
       told: '移防由值班席电话通知队伍，队伍到位后救助圈自动更新。',
     },
@@ -109,7 +107,6 @@ export const words = {
       resting: 'Rest',
       off_duty: 'Off duty',
       byDesk: 'The desk does it for the team; it is recorded.',
-      held: 'It holds a case or an offer, which is settled first.',
     },
     skills: { heading: 'Skills', edit: 'Change', save: 'Save skills', none: 'none', saved: 'Saved' },
     shift: {
@@ -139,7 +136,6 @@ export const words = {
       gain: '{n} cells {before} → {after} min',
       out: 'beyond',
       lose: '{n} cells become farther',
-      drive: '{n} min drive',
       again: 'Compute again',
       told: 'The desk tells the team by phone; the circle follows once it is there.',
     },
