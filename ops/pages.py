@@ -53,6 +53,12 @@ async def phone_page(request: Request[Any, Any, State]) -> Response[Any]:
     return _page(BUILT / "m" / "index.html")
 
 
+@get("/m/index.html", include_in_schema=False, media_type="text/html")
+async def phone_page_by_name() -> Response[Any]:
+    """The same page under the name by which the phone's service worker keeps it."""
+    return _page(BUILT / "m" / "index.html")
+
+
 def _page(file: Path) -> Response[Any]:
     if not file.is_file():
         return Response(NOT_BUILT, status_code=503, media_type="text/html")
@@ -85,7 +91,7 @@ def pages() -> list[Any]:
     beside = [_phone_file(name, media_type) for name, media_type in PHONE_FILES.items()]
     return [
         *(console_page, icon, _assets("/assets", BUILT / "assets")),
-        *(phone_page, *beside, _assets("/m/assets", BUILT / "m" / "assets")),
+        *(phone_page, phone_page_by_name, *beside, _assets("/m/assets", BUILT / "m" / "assets")),
     ]
 
 

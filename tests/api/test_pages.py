@@ -51,6 +51,8 @@ async def test_the_phone_s_page_stands_under_its_own_folder_with_its_worker(shar
     )
     page = await shared.http.get("/m/")
     assert page.headers["content-security-policy"] == (await shared.http.get("/")).headers["content-security-policy"]
+    by_name = await shared.http.get("/m/index.html")
+    assert by_name.content == page.content, "what the worker keeps is the page"
     for name, media_type in pages.PHONE_FILES.items():
         file = await shared.http.get(f"/m/{name}")
         assert file.headers["content-type"].startswith(media_type), name
