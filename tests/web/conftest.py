@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from backend.city import City, open_city
 from ops.local.postgres import Cluster
@@ -17,7 +17,7 @@ from ops.local.services import Services
 from ops.unlimited import without_limits
 from tests.access.builders import cheapen_passwords
 from tests.conftest import _fresh_database
-from tests.web.town import SCREENS, Town, a_town
+from tests.web.town import SCREENS, WAIT_MS, Town, a_town
 
 ROOT = Path(__file__).resolve().parents[2]
 DALIAN = ROOT / "cities" / "dalian"
@@ -27,6 +27,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--force-color-profile=srgb",
 ]  # fmt: skip
+expect.set_options(timeout=WAIT_MS)
 Shot = Callable[[Page, str], Awaitable[Path]]
 
 
