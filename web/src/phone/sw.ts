@@ -5,7 +5,8 @@ import { NavigationRoute, registerRoute } from 'workbox-routing'
 import { CacheFirst } from 'workbox-strategies'
 import { showNotice, type Notice } from './push/notice'
 import { flush } from './queue/send'
-import { store } from './queue/store'
+import { carriedOn, NOTHING_HEARD, type Heard } from './clock'
+import { HEARD, store } from './queue/store'
 
 declare const self: ServiceWorkerGlobalScope
 type SyncEvent = ExtendableEvent & { tag: string }
@@ -47,6 +48,10 @@ async function openAt(address: string): Promise<void> {
 
 /** Throws while something could not be sent for want of a network: the browser tries again later. */
 async function sendAll(): Promise<void> {
-  const outcome = await navigator.locks.request('rescue-queue', async () => flush(store, fetch, () => Date.now()))
+  const heard = (await store.find<Heard>(HEARD)) ?? NOTHING_HEARD
+  const now = () => carriedOn(heard, Date.now())
+  const outcome = await navigator.locks.request('rescue-queue', () =>
+    flush(store, (url, init) => fetch(url, init), now),
+  )
   if (outcome.end === 'away' || outcome.end === 'later') throw new Error(outcome.end)
 }

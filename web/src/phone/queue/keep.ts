@@ -2,8 +2,8 @@
 import { ref, watch } from 'vue'
 import { session } from '@/shared/api/session'
 import { officeNow } from '../office'
-import { flush, SESSION, type Outcome } from './send'
-import { store } from './store'
+import { flush, type Outcome } from './send'
+import { SESSION, store } from './store'
 
 /** How sending went the last time; the bar at the top says it. */
 export const line = ref<Outcome['end']>('done')
@@ -39,7 +39,16 @@ async function send(): Promise<void> {
   if (outcome.end === 'signed_out' && session.token && (await isOver())) session.end('expired')
   const waitMs = Math.max(outcome.waitS * 1000, Math.min(LONGEST_MS, SHORTEST_MS * 2 ** Math.min(failures, 5)))
   const waits = await store.actions.where('state').equals('waiting').count()
+  if (waits && outcome.end === 'away') void goOnWhenClosed()
   if (waits) timer = window.setTimeout(wake, waitMs * (0.8 + 0.4 * Math.random()))
+}
+
+/** Where the browser can, it sends what waits when the network returns, though the app is closed by then. */
+async function goOnWhenClosed(): Promise<void> {
+  const worker = await navigator.serviceWorker?.getRegistration('/m/')
+  await (worker as { sync?: { register: (tag: string) => Promise<void> } } | undefined)?.sync
+    ?.register('rescue-queue')
+    .catch(() => undefined)
 }
 
 /** Whether the session that is signed in here is refused, rather than another person's things waiting for them. */

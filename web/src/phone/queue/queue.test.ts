@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto'
 import { beforeEach, expect, test } from 'vitest'
-import { flush, SESSION, type Post } from './send'
-import { PhoneStore, type Action } from './store'
+import { flush, type Post } from './send'
+import { PhoneStore, SESSION, type Action } from './store'
 
 let store: PhoneStore
 let names = 0
@@ -15,7 +15,7 @@ beforeEach(async () => {
 async function add(id: string, more: Partial<Action> = {}): Promise<void> {
   const plain = {
     id, who: 'me', kind: 'arrive', chain: 'case-1', path: `/api/${id}`, after: null, body: { note: id }, idField: 'command_id',
-    photo: null, occurredAt: Date.parse('2016-09-19T08:50:00Z'), about: '', state: 'waiting', refusal: null, answer: null, madeAt: 0,
+    photo: false, occurredAt: Date.parse('2016-09-19T08:50:00Z'), about: '', state: 'waiting', refusal: null, answer: null, madeAt: 0,
     sentAt: null, tries: 0,
   } // prettier-ignore
   await store.actions.add({ ...plain, ...more } as Action)
@@ -112,13 +112,14 @@ test('a photo of a report goes to the address that the report was given', async 
     who: 'public',
     after: 'a',
     path: '/api/reports/{receipt}/photos',
-    photo: { bytes: new ArrayBuffer(3), type: 'image/jpeg' },
+    photo: true,
   })
+  await store.photos.add({ id: 'p', bytes: new ArrayBuffer(3), type: 'image/jpeg' })
   const { post, got, inits } = server({})
   await flush(store, post, now)
   expect(got).toEqual(['/api/a', '/api/reports/R%201/photos'])
   expect((inits[1]!.body as FormData).get('photo')).toBeInstanceOf(Blob)
-  expect((await store.actions.where('id').equals('p').first())?.photo).toBeNull()
+  expect(await store.photos.count()).toBe(0)
 })
 
 test("another person's things wait for them, and are never sent as somebody else", async () => {

@@ -28,7 +28,12 @@ export class NoRoom extends Error {}
 export async function enqueue(...wanted: Wanted[]): Promise<string[]> {
   const actions = wanted.map(made)
   try {
-    await store.transaction('rw', store.actions, () => store.actions.bulkAdd(actions as Action[]))
+    await store.transaction('rw', store.actions, store.photos, async () => {
+      await store.actions.bulkAdd(actions as Action[])
+      await store.photos.bulkAdd(
+        actions.flatMap(({ id }, at) => (wanted[at]!.photo ? [{ id, ...wanted[at]!.photo }] : [])),
+      )
+    })
   } catch (fault) {
     if (isFull(fault)) throw new NoRoom()
     throw fault
@@ -47,7 +52,7 @@ function made(wanted: Wanted): Omit<Action, 'n'> {
     after: wanted.after ?? null,
     body: wanted.body ?? {},
     idField: wanted.idField ?? 'command_id',
-    photo: wanted.photo ?? null,
+    photo: !!wanted.photo,
     occurredAt: wanted.timed === false || wanted.photo ? null : officeNow(),
     about: wanted.about ?? '',
     state: 'waiting',
@@ -72,16 +77,15 @@ export async function amend(id: string, body: Record<string, unknown>): Promise<
 
 /** Given up by the person, with what could only follow it. What was sent already stays. */
 export async function drop(id: string): Promise<void> {
-  await store.transaction('rw', store.actions, async () => {
+  await store.transaction('rw', store.actions, store.photos, async () => {
     const doomed = [id]
     for (let at = 0; at < doomed.length; at += 1) {
       doomed.push(...(await store.actions.where('after').equals(doomed[at]!).toArray()).map(one => one.id))
     }
-    await store.actions
-      .where('id')
-      .anyOf(doomed)
-      .and(one => one.state !== 'sent')
-      .delete()
+    const open = await store.actions.where('id').anyOf(doomed).toArray()
+    const given = open.filter(one => one.state !== 'sent')
+    await store.actions.bulkDelete(given.map(one => one.n))
+    await store.photos.bulkDelete(given.map(one => one.id))
   })
   wake()
 }

@@ -1,14 +1,13 @@
 /** Sending what waits, in order: one refused action holds up its own chain and nothing else (I9), and no answer is taken for granted.
  *
  * Runs in the page and in the service worker; whoever has the lock sends. Begin at `flush`. */
-import type { Action, PhoneStore, Refusal } from './store'
+import { SESSION, type Action, type Photo, type PhoneStore, type Refusal } from './store'
 
 export type SignedIn = { account: string; token: string }
 /** done: nothing more to do now · away: no network or no server · signed_out: the account must sign in · later: asked to wait. */
 export type Outcome = { end: 'done' | 'away' | 'signed_out' | 'later'; waitS: number }
 export type Post = (url: string, init: RequestInit) => Promise<Response>
 
-export const SESSION = 'session'
 const SEND_WITHIN_MS = 30_000
 const PHOTO_WITHIN_MS = 180_000
 const NOT_NOW = new Set([408, 425, 500, 502, 503, 504])
@@ -64,22 +63,18 @@ async function sendOne(
   session: SignedIn | null,
   now: () => number,
 ): Promise<'sent' | 'refused' | Outcome> {
+  const photo = action.photo ? ((await store.photos.get(action.id)) ?? null) : null
   let response: Response
   try {
-    response = await post(path, requestOf(action, session, now))
+    response = await post(path, requestOf(action, photo, session, now))
   } catch {
     return { end: 'away', waitS: 0 }
   }
   const answer = await bodyOf(response)
   if (response.ok) {
-    await store.actions.update(action.n, {
-      state: 'sent',
-      answer,
-      refusal: null,
-      sentAt: Date.now(),
-      photo: null,
-      tries: action.tries + 1,
-    })
+    const sent = { state: 'sent', answer, refusal: null, sentAt: Date.now(), tries: action.tries + 1 } as const
+    await store.actions.update(action.n, sent)
+    await store.photos.delete(action.id)
     return 'sent'
   }
   if (response.status === 401 && action.who !== 'public') return { end: 'signed_out', waitS: 0 }
@@ -97,14 +92,14 @@ async function sendOne(
   return 'refused'
 }
 
-function requestOf(action: Action, session: SignedIn | null, now: () => number): RequestInit {
+function requestOf(action: Action, photo: Photo | null, session: SignedIn | null, now: () => number): RequestInit {
   const headers: Record<string, string> = { 'Rescue-Sent-At': new Date(now()).toISOString() }
   if (action.who !== 'public' && session) headers.Authorization = `Bearer ${session.token}`
-  if (action.photo) {
+  if (photo) {
     const form = new FormData()
     for (const [name, value] of Object.entries({ ...action.body, [action.idField]: action.id }))
       form.append(name, String(value))
-    form.append('photo', new Blob([action.photo.bytes], { type: action.photo.type }), 'photo.jpg')
+    form.append('photo', new Blob([photo.bytes], { type: photo.type }), 'photo.jpg')
     return { method: 'POST', headers, body: form, signal: AbortSignal.timeout(PHOTO_WITHIN_MS) }
   }
   headers['Content-Type'] = 'application/json'

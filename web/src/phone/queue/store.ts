@@ -12,6 +12,8 @@ export type Refusal = {
   problem: Record<string, unknown>
 }
 export type Photo = { bytes: ArrayBuffer; type: string }
+/** The picture of an action, apart from it so that lists need not carry it. */
+export type KeptPhoto = Photo & { id: string }
 export type State = 'waiting' | 'sent' | 'refused'
 
 export type Action = {
@@ -33,7 +35,8 @@ export type Action = {
   body: Record<string, unknown>
   /** How the body calls the action's id. */
   idField: 'command_id' | 'id'
-  photo: Photo | null
+  /** Whether a picture lies beside it under its id. */
+  photo: boolean
   /** The office's time when it was done (ms); null where the body has no such field. */
   occurredAt: number | null
   /** A few words of its own for the list: an address, a case's number. */
@@ -58,14 +61,19 @@ export type Fix = {
   speed_m_s: number | null
 }
 
+/** What `kept` holds for the service worker: who is signed in, and the office's time as it was heard last. */
+export const SESSION = 'session'
+export const HEARD = 'time'
+
 export class PhoneStore extends Dexie {
   actions!: EntityTable<Action, 'n'>
+  photos!: EntityTable<KeptPhoto, 'id'>
   kept!: EntityTable<Kept, 'key'>
   fixes!: EntityTable<Fix, 'n'>
 
   constructor(name = 'rescue-phone') {
     super(name)
-    this.version(1).stores({ actions: '++n, &id, state, chain, after', kept: 'key', fixes: '++n' })
+    this.version(1).stores({ actions: '++n, &id, state, chain, after', photos: 'id', kept: 'key', fixes: '++n' })
   }
 
   async keep(key: string, value: unknown): Promise<void> {
