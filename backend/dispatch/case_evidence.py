@@ -104,7 +104,8 @@ async def _seen(
         due_at=clock.due_at if clock else None,
         arrived_at=visit.arrived_at,
         handled_at=visit.handled_at,
-        late_entry_s=_late_entry_s(events),
+        late_entry_s=_late_entry_s(_steps(events)),
+        arrival_told_s=_late_entry_s([event for event in events if event.kind == "case.arrived"]),
         phone_off_s=_phone_off_s(events),
         track=track,
         photos=await _photos(tx, office, case.id),
@@ -121,9 +122,9 @@ def _answers(calls: Sequence[CallBack]) -> dict[str, Any]:
     return {"reached": len(reached), "least_satisfied": min(told, default=None)}
 
 
-def _late_entry_s(events: Sequence[log.Event]) -> float:
-    """How long after it happened the crew's own steps were entered, at the most."""
-    return max(((event.recorded_at - event.occurred_at).total_seconds() for event in _steps(events)), default=0.0)
+def _late_entry_s(steps: Sequence[log.Event]) -> float:
+    """How long after they happened these steps were entered, at the most."""
+    return max(((event.recorded_at - event.occurred_at).total_seconds() for event in steps), default=0.0)
 
 
 def _phone_off_s(events: Sequence[log.Event]) -> int | None:

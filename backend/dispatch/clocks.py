@@ -1,7 +1,8 @@
 """Clocks 时限: deadlines that run, pause, are met or missed. Pure: no timer, no database, `now` comes in.
 
 `TRANSITIONS` is the whole life of a clock; `apply` carries one action out; `light` is the lamp a person sees. A missed
-clock goes on for the record until it is met ("met late") or cancelled. Suspended time never counts (DOMAIN §3, §6).
+clock goes on for the record until it is met ("met late") or cancelled; when what meets it turns out to have been done in time
+and only told late, the miss is taken back. Suspended time never counts (DOMAIN §3, §6).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -70,7 +71,7 @@ TRANSITIONS: Final[dict[tuple[ClockState | None, ClockAction], ClockState]] = {
 class Clock(Struct, frozen=True):
     """One deadline of one case. Moments are aware (UTC); `paused_s` is elapsed time, also for working-time spans.
 
-    missed_at: when it was missed, kept when met late. overdue_paused_s: suspended time since the miss.
+    missed_at: when it was missed, kept when met late, not when told late. overdue_paused_s: suspended time since the miss.
     level: how many of the escalation chain have been told. misses: misses of earlier runs, before a restart.
     """
 
@@ -133,7 +134,7 @@ def apply(
 
     span: by how much to extend (required for extend), or the new length on restart (else the old one).
     A running clock whose time is over has been missed, whatever a late timer says: the miss is noted at its due
-    moment before the action is carried out. Raises Conflict for an action the state does not allow.
+    moment before the action is carried out. `now` is when it was done, which may lie before a miss that is noted. Raises Conflict for an action the state does not allow.
     """
     now = now.astimezone(UTC)
     seen = _noticed(clock, now)
@@ -150,7 +151,13 @@ def apply(
         return _extend(seen, span, calendar, yellow_at)
     if action is ClockAction.RESTART:
         return _restart(seen, span or seen.span, now, calendar, yellow_at)
-    return replace(_settled(seen, now), state=after, ended_at=now)
+    ended = replace(_settled(seen, now), state=after, ended_at=now)
+    return _taken_back(ended) if action is ClockAction.MEET and now < seen.due_at else ended
+
+
+def _taken_back(clock: Clock) -> Clock:
+    """Met in time, though it had been noted as missed: what was done without network is told later. Who was told stays."""
+    return replace(clock, missed_at=None, overdue_paused_s=0.0)
 
 
 def miss(clock: Clock, *, now: datetime) -> Clock:

@@ -45,7 +45,8 @@ class TrackPoint(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """What there is about one visit. arrived_place: None without a fix; late_entry_s: from its happening to its entry.
+    """What there is about one visit. arrived_place: None without a fix; late_entry_s: from its happening to its entry,
+    at the most; arrival_told_s: the same of the arrival alone.
 
     phone_off_s: by how much the crew's phone was wrong, where that is worth telling (ahead: positive); times are put right.
     photos: when each photo of the case came in. due_at, met_at: the clock of being on the spot. called: reached and satisfied
@@ -61,6 +62,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     arrived_at: datetime
     handled_at: datetime | None
     late_entry_s: float
+    arrival_told_s: float
     phone_off_s: int | None
     track: Sequence[TrackPoint]
     photos: Sequence[datetime]
@@ -136,10 +138,21 @@ def on_time(seen: Seen, _: Policy) -> Found:
     took_min = (seen.arrived_at - seen.accepted_at).total_seconds() / 60
     late_s = (seen.arrived_at - seen.due_at).total_seconds()
     facts = {"took_s": took_min * 60, "due_at": seen.due_at, "arrived_at": seen.arrived_at, "late_s": max(late_s, 0.0)}
-    if late_s <= 0:
-        return "ok", f"派遣后 {took_min:.0f} 分钟到场。", f"There {took_min:.0f} min after acceptance.", facts
+    if late_s < 0:
+        told = _told_after_the_deadline(seen, -late_s)
+        facts |= {"told_after_deadline": bool(told[0])}
+        zh, en = f"派遣后 {took_min:.0f} 分钟到场{told[0]}。", f"There {took_min:.0f} min after acceptance{told[1]}."
+        return "ok", zh, en, facts
     zh = f"派遣后 {took_min:.0f} 分钟到场，超时 {late_s / 60:.0f} 分钟。"
     return "doubtful", zh, f"There after {took_min:.0f} min, {late_s / 60:.0f} min late.", facts
+
+
+def _told_after_the_deadline(seen: Seen, left_s: float) -> tuple[str, str]:
+    """Words for an arrival in time of which we heard when its clock was over; empty for any other."""
+    if seen.arrival_told_s <= left_s:
+        return "", ""
+    minutes = seen.arrival_told_s / 60
+    return f"（{minutes:.0f} 分钟后、时限已过才上报）", f" (told {minutes:.0f} min later, after the deadline)"
 
 
 def stay(seen: Seen, policy: Policy) -> Found:

@@ -43,6 +43,8 @@ NEVER: dict[str, str] = {
         WHERE c.stage <> 'suspended' AND k.ended_at IS NULL AND k.paused_at IS NOT NULL""",
     "a running clock that will never fire": """
         SELECT case_id FROM clocks WHERE state = 'running' AND fires_at IS NULL""",
+    "a clock met before it was due that counts as missed": """
+        SELECT case_id FROM clocks WHERE state = 'met' AND missed_at IS NOT NULL AND ended_at < due_at""",
     "an open visit on a case that no team is at or has left": """
         SELECT c.id FROM cases c LEFT JOIN handlings h ON h.case_id = c.id AND h.verdict IS NULL
         GROUP BY c.id, c.stage HAVING count(h.id) <> CASE WHEN c.stage IN ('handling', 'handled') THEN 1 ELSE 0 END""",

@@ -174,7 +174,9 @@ class Loop(RuleBasedStateMachine):
 
     def _handle(self, case_id: UUID, _by: Actor, well: int) -> None:
         handling = to_hospital(self.town.now) if well % 2 else stays(self.town.now)
-        self.run(field.handle(self.town.office, case_id, handling, self._by(self._crew(case_id), "handle")))
+        at = self.town.now - timedelta(minutes=0 if well else 140)
+        command = self.town.by(self._crew(case_id), "handle", id_=new_id(), at=at)
+        self.run(field.handle(self.town.office, case_id, handling, command))
 
     def _check(self, case_id: UUID, by: Actor, well: int) -> None:
         command = self._by(ANYBODY if by is ANYBODY else CHECKER, "check")

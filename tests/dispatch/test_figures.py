@@ -109,6 +109,21 @@ async def test_the_whole_is_what_was_due_and_not_what_was_done(town: Town) -> No
     assert (sum(figure.numerators), sum(figure.denominators)) == (1, 2)
 
 
+async def test_an_arrival_told_late_counts_by_when_it_was(town: Town) -> None:
+    begun = town.now
+    told_late, too_late = await town.dispatched(), await town.dispatched(east_of(SPOT, 4000))
+    for _ in range(4):
+        town.clock.advance(minutes=10)
+        await town.worker.turn()
+    assert await rate(town, begun, "on_the_spot") == (0, 2)
+    await town.arrive(told_late, at=begun + timedelta(minutes=29))
+    await town.arrive(too_late, at=begun + timedelta(minutes=31))
+    town.clock.advance(seconds=1)
+    assert await rate(town, begun, "on_the_spot") == (1, 2)
+    async with town.office.db.connect() as tx:
+        assert (await figures_by_sql.shares(tx, town.office.city_id, begun, town.now))["on_the_spot"] == (1, 2)
+
+
 async def test_what_is_called_off_was_never_due(town: Town) -> None:
     begun = town.now
     await town.voided()

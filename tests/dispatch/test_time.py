@@ -157,6 +157,39 @@ async def test_a_clock_met_in_time_is_not_late(town: Town) -> None:
     assert (await _clock(town, case_id, "feedback")).due_at == town.now + timedelta(hours=2)
 
 
+async def test_an_arrival_told_late_is_in_time_when_it_was_although_its_clock_was_noted_as_missed(town: Town) -> None:
+    case_id, begun = await town.dispatched(), town.now
+    await _pass(town, 45, each=5)
+    assert (await _clock(town, case_id, "on_spot")).state == "missed"
+    await town.arrive(case_id, at=begun + timedelta(minutes=20))
+    clock = await _clock(town, case_id, "on_spot")
+    assert (clock.state, clock.missed_at, clock.ended_at) == ("met", None, begun + timedelta(minutes=20))
+    told = await _fired(town, case_id)
+    assert ("clock.missed", "on_spot", ["team"]) in told, "that it was noted stays in the log"
+    await _pass(town, 40, each=5)
+    assert [one for one in await _fired(town, case_id) if one[1] == "on_spot"] == [
+        one for one in told if one[1] == "on_spot"
+    ]
+    await town.is_sound()
+
+
+async def test_a_record_told_late_is_in_time_when_it_was(town: Town) -> None:
+    case_id, begun = await town.arrived(), town.now
+    await _pass(town, 150, each=30)
+    assert (await _clock(town, case_id, "feedback")).state == "missed"
+    await town.handle(case_id, at=begun + timedelta(minutes=90))
+    assert (await _clock(town, case_id, "feedback")).missed_at is None
+    await town.is_sound()
+
+
+async def test_an_arrival_told_late_that_was_late_stays_late(town: Town) -> None:
+    case_id, begun = await town.dispatched(), town.now
+    await _pass(town, 60, each=10)
+    await town.arrive(case_id, at=begun + timedelta(minutes=30))
+    clock = await _clock(town, case_id, "on_spot")
+    assert (clock.state, clock.missed_at) == ("met", begun + timedelta(minutes=30))
+
+
 async def test_suspended_time_counts_against_no_clock(town: Town) -> None:
     case_id = await town.accepted()
     await _pass(town, 10, each=5)

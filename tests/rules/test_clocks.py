@@ -194,6 +194,23 @@ def test_a_clock_met_too_late_was_missed_even_when_the_timer_slept() -> None:
     assert light(met, NOON + 90 * MINUTE) is Light.RED
 
 
+def test_a_clock_noted_as_missed_was_met_in_time_by_what_is_told_late() -> None:
+    """Done without network before the time was over, sent after it: when it happened counts, not when it was heard of."""
+    missed = escalated(miss(half_hour(), now=NOON + 31 * MINUTE), 2)
+    met = act(missed, "meet", NOON + 29 * MINUTE)
+    assert (met.state, met.ended_at, met.missed_at) == (ClockState.MET, NOON + 29 * MINUTE, None)
+    assert (met.is_late, met.level, overdue_s(met, NOON + 90 * MINUTE)) == (False, 2, 0.0)
+    assert light(met, NOON + 90 * MINUTE) is Light.YELLOW
+    assert act(missed, "meet", NOON + 30 * MINUTE).missed_at == NOON + 30 * MINUTE
+    assert act(act(met, "restart", NOON + 60 * MINUTE), "meet", NOON + 61 * MINUTE).misses == 0
+
+
+def test_only_what_meets_a_clock_takes_back_its_miss() -> None:
+    missed = miss(half_hour(), now=NOON + 31 * MINUTE)
+    for action in ("cancel", "pause"):
+        assert act(missed, action, NOON + 29 * MINUTE).missed_at == NOON + 30 * MINUTE
+
+
 def test_a_timer_that_comes_early_or_twice_or_to_an_ended_clock_does_nothing() -> None:
     clock = half_hour()
     assert miss(clock, now=NOON + 29 * MINUTE) is clock

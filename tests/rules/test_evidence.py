@@ -48,6 +48,7 @@ def a_visit(**changes: Any) -> Seen:
         "arrived_at": NOON,
         "handled_at": NOON + minutes(15),
         "late_entry_s": 0.0,
+        "arrival_told_s": 0.0,
         "phone_off_s": None,
         "track": [point(0), point(5)],
         "photos": [NOON + minutes(3)],
@@ -126,3 +127,10 @@ def test_how_far_off_and_how_long_stand_in_the_facts() -> None:
     assert items["place"].facts["distance_m"] == pytest.approx(450, abs=5)
     assert items["stay"].facts == {"stayed_s": 60.0, "at_least_s": 120.0}
     assert items["on_time"].facts["took_s"] == 600
+
+
+def test_an_arrival_in_time_that_was_told_after_the_deadline_says_so() -> None:
+    told = found(a_visit(arrival_told_s=21 * 60.0))["on_time"]
+    assert (told.state, told.facts["told_after_deadline"]) == ("ok", True)
+    assert "21 分钟后" in told.zh
+    assert not found(a_visit(arrival_told_s=19 * 60.0))["on_time"].facts["told_after_deadline"]
