@@ -134,7 +134,8 @@ def apply(
 
     span: by how much to extend (required for extend), or the new length on restart (else the old one).
     A running clock whose time is over has been missed, whatever a late timer says: the miss is noted at its due
-    moment before the action is carried out. `now` is when it was done, which may lie before a miss that is noted. Raises Conflict for an action the state does not allow.
+    moment before the action is carried out. `now` is when it was done, which may lie before a
+    miss that is noted. Raises Conflict for an action the state does not allow.
     """
     now = now.astimezone(UTC)
     seen = _noticed(clock, now)
