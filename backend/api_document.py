@@ -26,6 +26,7 @@ from msgspec import inspect
 
 from backend.dispatch.asking import PublicState
 from backend.dispatch.board import Mode
+from backend.dispatch.case_photos import CasePhotoKind
 from backend.dispatch.clocks import ClockKind
 from backend.dispatch.lifecycle import Stage
 from backend.dispatch.protection.handling import Outcome, Suspicion, Vulnerable
@@ -71,6 +72,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "ApprovalAction": ApprovalAction,
     "ApprovalState": ApprovalState,
     "CaseChannel": CaseChannel,
+    "CasePhotoKind": CasePhotoKind,
     "Channel": Channel,
     "ClockKind": ClockKind,
     "ClockState": ClockRowState,

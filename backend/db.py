@@ -217,10 +217,15 @@ photos = Table(
     _text("thumbnail_file", nullable=True),
     _text("picture_digest", nullable=True),
     _at("leaving_at", nullable=True),
+    _text("kind", nullable=True),
+    _id("team_id", nullable=True),
+    _at("taken_at", nullable=True),
     PrimaryKeyConstraint("city_id", "id"),
     Index("ix_photos_city_id_sighting_id", "city_id", "sighting_id"),
-    comment="file: the key in the store. picture_digest: of the picture and a salt that is sealed with it. leaving_at: its time "
-    "is over, the files go first and then the row.",
+    Index("ix_photos_city_id_case_id", "city_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+    comment="Of a sighting; or of a case, and then kind, taken_at and team_id (who took it). file: the key in the store. "
+    "picture_digest: of the picture and a salt that is sealed with it. leaving_at: its time is over, the files go first and "
+    "then the row.",
 )
 
 # --- the loop --------------------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ BY_ROUTE: Final[Mapping[tuple[str, str], RouteLimit]] = {
     ("GET", "/api/reports/{receipt}"): RouteLimit("look_ups_per_minute"),
     ("POST", "/api/reports/similar"): RouteLimit("similar_per_minute"),
     ("POST", "/api/reports/{receipt}/photos"): RouteLimit("photos_per_minute"),
+    ("POST", "/api/cases/{case_id}/photos"): RouteLimit("photos_per_minute"),
     ("POST", "/api/sessions"): RouteLimit("sign_ins_per_minute", by_address=True),
     ("POST", "/api/feed/tickets"): RouteLimit("tickets_per_minute"),
     ("GET", "/api/places/search"): RouteLimit("places_per_minute"),

@@ -255,7 +255,8 @@ async def _add(tx: AsyncConnection, office: Office, day: str, name: str, number:
 def _photos_due(office: Office, now: datetime) -> Any:
     p = db.photos
     before = now - timedelta(seconds=office.city.policy.retention.photos.seconds)
-    closed = text(_OF_A_CLOSED_CASE.format(key="sighting_id").replace("t.", "photos.")).bindparams(before=before)
+    of_closed = f"({_OF_A_CLOSED_CASE.format(key='sighting_id')} OR {_IN_A_CLOSED_CASE})".replace("t.", "photos.")
+    closed = text(of_closed).bindparams(before=before)
     return select(p.c.id).where(p.c.city_id == office.city_id, or_(p.c.leaving_at.is_not(None), closed))
 
 

@@ -6,14 +6,16 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, get, post
+from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, JSONBody
+from litestar.params import Body, FromPath, JSONBody, MultipartBody
 from msgspec import Meta, Struct
 
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
 from backend.dispatch import field, found, offers
+from backend.dispatch.case_photos import CasePhotoKind, add_case_photo
 from backend.dispatch.change import Answer
 from backend.dispatch.field import Arrival
 from backend.dispatch.looking import note_file_read
@@ -22,6 +24,8 @@ from backend.errors import NotAllowed
 from backend.gate import of_positions, of_reports, sender_of
 from backend.geo.place import Crs, locate
 from backend.intake.looks import Looks
+from backend.intake.photo_rows import KeptPhoto
+from backend.intake.photo_store import PhotoStore
 from backend.intake.report import GivenPlace, Report, prepare
 from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
@@ -36,6 +40,7 @@ from backend.patrol.tracks import Tracks
 from backend.phone_clock import PhoneClock
 from backend.policy import Danger
 from backend.web import AnyRequest, CommandBody, Empty, WithReason, command
+from mobile_api.reports import LARGEST_PHOTO_BODY_BYTES
 from mobile_api.task import Task, task_of
 
 
@@ -88,6 +93,15 @@ class Handle(CommandBody, frozen=True):
     """What was found and done (处置反馈). `handling.handled_at` is when."""
 
     handling: Handling
+
+
+class CasePhotoForm(Struct, frozen=True):
+    """A form with one file, JPEG, PNG or WebP. id: the phone's own. occurred_at: when it was taken."""
+
+    photo: UploadFile
+    id: UUID
+    kind: CasePhotoKind
+    occurred_at: datetime | None = None
 
 
 OFF_DUTY = "不在岗，位置未保存。 Off duty: positions are not kept."
@@ -311,3 +325,28 @@ class OnTheSpot(Controller):
         """按保护规定检查，缺什么会逐条说明。 Checked against the rules of protection, each named."""
         wanted = command("case.handle", case_id, data, by, now, phone)
         return await field.handle(office, case_id, phone.right_all(data.handling), wanted)
+
+    @post(
+        "/{case_id:uuid}/photos",
+        summary="现场照片与签字 A photo of the case",
+        request_max_body_size=LARGEST_PHOTO_BODY_BYTES,
+    )
+    async def photo(
+        self,
+        case_id: FromPath[UUID],
+        data: MultipartBody[CasePhotoForm],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        photos: NamedDependency[PhotoStore],
+        now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
+    ) -> KeptPhoto:
+        """表单：photo 文件、id、kind、可选 occurred_at。位置等信息会被删除；同一 id 重发只算一次。结案前本队可补传。
+
+        A form: the file, the phone's id, its kind, when it was taken if not now. Metadata are removed; the same id again is the
+        photo that is there. By the team that has the case, or handled it, until it is closed.
+        """
+        said = CommandBody(occurred_at=data.occurred_at)
+        wanted = command("case.photo", case_id, said, by, now, phone)
+        content = await data.photo.read()
+        return await add_case_photo(office, photos, case_id, data.id, data.kind, content, wanted)

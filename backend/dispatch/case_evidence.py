@@ -14,8 +14,10 @@ from backend import db, log
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
 from backend.dispatch import call_backs, find
+from backend.dispatch.case_photos import CasePhoto, case_photos
 from backend.dispatch.evidence import Item, Seen, TrackPoint, checklist
 from backend.dispatch.protection import Handling
+from backend.dispatch.protection.handling import SIGNATURES
 from backend.dispatch.records import CallBack, Case, HandlingRow
 from backend.errors import Invalid
 from backend.geo.place import LonLat
@@ -30,6 +32,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """The newest visit to a case and what the rule asks of it. Places in WGS-84 degrees.
 
     arrived_lon, arrived_lat: where the team said it had arrived, None without a fix. track: its own positions on this case.
+    photos: what this crew photographed, since it was sent this time.
     """
 
     case_id: UUID
@@ -47,6 +50,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     handled_at: datetime | None
     track: list[TrackPoint]
     items: list[Item]
+    photos: list[CasePhoto]
 
 
 async def case_evidence(tx: AsyncConnection, office: Office, case: Case, *, by: Actor) -> Evidence:
@@ -60,7 +64,8 @@ async def case_evidence(tx: AsyncConnection, office: Office, case: Case, *, by: 
     demand(office.city.policy.roles, by, "person:read", Object(regions=case.regions, teams=[visit.team_id]))
     track = await _track(tx, office, visit)
     arrived, accuracy_m = _arrived_place(visit)
-    seen = await _seen(tx, office, case, visit, track, arrived, accuracy_m)
+    photos = await _crew_photos(tx, office, visits)
+    seen = await _seen(tx, office, case, visit, track, arrived, accuracy_m, photos)
     return Evidence(
         case_id=case.id,
         handling_id=visit.id,
@@ -77,6 +82,7 @@ async def case_evidence(tx: AsyncConnection, office: Office, case: Case, *, by: 
         handled_at=visit.handled_at,
         track=track,
         items=checklist(seen, office.city.policy),
+        photos=photos,
     )
 
 
@@ -88,6 +94,7 @@ async def _seen(
     track: list[TrackPoint],
     arrived: LonLat | None,
     accuracy_m: float | None,
+    crew: list[CasePhoto],
 ) -> Seen:
     clock = (await find.clocks_of(tx, office, case.id)).get("on_spot")
     events = [
@@ -95,6 +102,7 @@ async def _seen(
     ]
     calls = await call_backs.calls_of(tx, office, case.id)
     asked = await call_backs.wanted_of(tx, office, case.id)
+    record = msgspec.convert(visit.record, Handling) if visit.record else None
     return Seen(
         place=LonLat(case.lon, case.lat),
         arrived_place=arrived,
@@ -109,7 +117,9 @@ async def _seen(
         phone_off_s=_phone_off_s(events),
         track=track,
         photos=await _photos(tx, office, case.id),
-        record=msgspec.convert(visit.record, Handling) if visit.record else None,
+        scene=[one.taken_at for one in crew if one.kind == "scene"],
+        signatures=_signatures(record, crew),
+        record=record,
         asked_back=len(asked),
         tries=len(calls),
         **_answers(calls),
@@ -156,6 +166,20 @@ async def _track(tx: AsyncConnection, office: Office, visit: HandlingRow) -> lis
     )
     points = [TrackPoint(row.at, row.lon, row.lat) for row in await tx.execute(query.order_by(f.at))]
     return points[:: max(1, len(points) // MOST_POINTS)]
+
+
+async def _crew_photos(tx: AsyncConnection, office: Office, visits: Sequence[HandlingRow]) -> list[CasePhoto]:
+    """What the crew of the newest visit photographed, without what it had for an earlier one that was sent back."""
+    visit, before = visits[-1], visits[-2].handled_at if len(visits) > 1 else None
+    found = await case_photos(tx, office, visit.case_id)
+    return [one for one in found if one.team_id == visit.team_id and (before is None or one.taken_at > before)]
+
+
+def _signatures(record: Handling | None, photos: Sequence[CasePhoto]) -> int:
+    """How many of the signatures that the hand-over names are there."""
+    paper = record.hand_over if record else None
+    named = {getattr(paper, field) for field in SIGNATURES} if paper else set()
+    return sum(one.id in named for one in photos)
 
 
 async def _photos(tx: AsyncConnection, office: Office, case_id: UUID) -> list[datetime]:

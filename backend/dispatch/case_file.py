@@ -1,7 +1,7 @@
 """One case with everything about it, as far as whoever asks may see it; and the looks at what is sensitive, each written down.
 
-A case is seen by many, what was said in it by fewer: descriptions and photos need `sighting:read`, the record of a visit
-`person:read`, offers `offer:read`. A reporter's name and number, `contact:read`, are for the desks that ring back (DOMAIN §8).
+A case is seen by many, what was said in it by fewer: descriptions and photos need `sighting:read`, the record of a visit and the
+crew's photos `person:read`, offers `offer:read`. A reporter's name and number, `contact:read`, are for the desks that ring back (DOMAIN §8).
 """
 
 from datetime import datetime
@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db, log, personal
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed, demand
-from backend.dispatch import board, find
+from backend.dispatch import board, case_photos, find
 from backend.dispatch.board import Photo
+from backend.dispatch.case_photos import CasePhoto
 from backend.dispatch.records import Case, ClockRow, HandlingRow, Offer, Suggestion
 from backend.errors import NotFound
-from backend.intake.photo_rows import store_key
+from backend.intake.photo_rows import PhotoRow, get_photo
 from backend.intake.report import Sighting
 from backend.office import Office
 
@@ -33,6 +34,7 @@ class CaseFile(Struct, frozen=True, kw_only=True):
     offers: list[Offer]
     clocks: list[ClockRow]
     handlings: list[HandlingRow]
+    case_photos: list[CasePhoto]
     suggestions: list[Suggestion]
 
 
@@ -59,6 +61,7 @@ async def case_file(tx: AsyncConnection, office: Office, by: Actor, case: Case) 
         offers=[o for o in offers if allowed(roles, by, "offer:read", Object(regions=case.regions, teams=[o.team_id]))],
         clocks=list((await find.clocks_of(tx, office, case.id)).values()),
         handlings=[_visit_as_seen(office, by, case, visit) for visit in handlings],
+        case_photos=case_photos.readable(office, by, case, await case_photos.case_photos(tx, office, case.id)),
         suggestions=await _suggestions(tx, office, by, case),
     )
 
@@ -126,19 +129,34 @@ async def _contacts_of(tx: AsyncConnection, office: Office, case: Case) -> list[
 
 
 async def open_photo(office: Office, case: Case, photo_id: UUID, *, by: Actor, now: datetime) -> tuple[str, str]:
-    """(key in the store, media type) of a photo of this case. Every look is an event. Raises NotFound, NotAllowed."""
-    demand(office.city.policy.roles, by, "sighting:read")
+    """(key in the store, media type) of a photo of this case or of its sightings. Every look is an event. Raises NotFound,
+    NotAllowed."""
     async with office.begin() as tx:
-        sighting_id, key, media_type = await store_key(tx, office, photo_id)
-        offers = await find.offers_of(tx, office, case.id)
-        mine = {one.id for one in await readable_sightings(tx, office, by, case, offers)}
-        if sighting_id not in mine:
-            raise NotFound("没有这张照片。", "There is no such photo.")
-        await log.append(tx, office.city_id, [_look("sighting.photo_read", case, sighting_id, by, now)], now=now)
-    return key, media_type
+        photo = await get_photo(tx, office, photo_id)
+        if photo.case_id is None:
+            await _demand_sightings(tx, office, case, photo, by)
+            look = _look("sighting.photo_read", case, photo.sighting_id, by, now)
+        else:
+            _demand_of_case(office, case, photo, by)
+            look = _look("look.photo_read", case, photo_id, by, now, what="photo_id")
+        await log.append(tx, office.city_id, [look], now=now)
+    return photo.file, photo.media_type
 
 
-def _look(kind: str, case: Case, sighting_id: UUID, by: Actor, now: datetime) -> log.Entry:
+async def _demand_sightings(tx: AsyncConnection, office: Office, case: Case, photo: PhotoRow, by: Actor) -> None:
+    demand(office.city.policy.roles, by, "sighting:read")
+    offers = await find.offers_of(tx, office, case.id)
+    if photo.sighting_id not in {one.id for one in await readable_sightings(tx, office, by, case, offers)}:
+        raise NotFound("没有这张照片。", "There is no such photo.")
+
+
+def _demand_of_case(office: Office, case: Case, photo: PhotoRow, by: Actor) -> None:
+    demand(office.city.policy.roles, by, "person:read")
+    if photo.case_id != case.id or not case_photos.may_read(office, by, case, photo.team_id):
+        raise NotFound("没有这张照片。", "There is no such photo.")
+
+
+def _look(kind: str, case: Case, id_: UUID | None, by: Actor, now: datetime, *, what: str = "sighting_id") -> log.Entry:
     return log.Entry(
         kind=kind,
         actor=by,
@@ -146,5 +164,5 @@ def _look(kind: str, case: Case, sighting_id: UUID, by: Actor, now: datetime) ->
         regions=case.regions,
         teams=[by.team_id] if by.team_id else [],
         case_id=case.id,
-        data={"sighting_id": sighting_id},
+        data={what: id_},
     )

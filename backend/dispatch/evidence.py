@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from backend.dispatch.protection import Handling
+from backend.dispatch.protection.handling import SIGNATURES
 from backend.geo.place import LonLat, distance_m
 from backend.policy import Policy
 
@@ -49,7 +50,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     at the most; arrival_told_s: the same of the arrival alone.
 
     phone_off_s: by how much the crew's phone was wrong, where that is worth telling (ahead: positive); times are put right.
-    photos: when each photo of the case came in. due_at, met_at: the clock of being on the spot. called: reached and satisfied
+    photos: when each photo of its sightings came in; scene: when the crew took each of the spot; signatures: how many of this
+    hand-over are there as drawn. due_at, met_at: the clock of being on the spot. called: reached and satisfied
     of each try; call_backs: how many reporters asked for one and how many have been reached.
     """
 
@@ -66,6 +68,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     phone_off_s: int | None
     track: Sequence[TrackPoint]
     photos: Sequence[datetime]
+    scene: Sequence[datetime]
+    signatures: int
     record: Handling | None
     asked_back: int = 0
     reached: int = 0
@@ -187,15 +191,17 @@ def order(seen: Seen, policy: Policy) -> Found:
 
 
 def photo(seen: Seen, policy: Policy) -> Found:
-    """Photos that came in since the arrival, where the outcome asks for one."""
-    since = sum(at >= seen.arrived_at for at in seen.photos)
+    """Photos of the spot by the crew, or any that came in since the arrival, where the outcome asks for one."""
+    crew, others = len(seen.scene), sum(at >= seen.arrived_at for at in seen.photos)
     said = seen.record.photos if seen.record else 0
-    facts = {"photos": len(seen.photos), "since_arrival": since, "said": said}
-    if since:
-        return "ok", f"到场后有 {since} 张照片。", f"{since} photo(s) since the arrival.", facts
-    if said:
-        zh, en = f"记录说拍了 {said} 张，系统中没有。", f"The record speaks of {said} photo(s); none came in."
+    facts = {"photos": len(seen.photos) + crew, "since_arrival": crew + others, "scene": crew, "said": said}
+    if said > crew:
+        zh, en = f"记录说拍了 {said} 张，系统中有 {crew} 张。", f"The record speaks of {said} photo(s); {crew} came in."
         return "doubtful", zh, en, facts
+    if crew:
+        return "ok", f"队伍拍了 {crew} 张现场照片。", f"{crew} photo(s) of the spot by the crew.", facts
+    if others:
+        return "ok", f"到场后有 {others} 张照片。", f"{others} photo(s) since the arrival.", facts
     if seen.record and seen.record.outcome in policy.verification.photo_outcomes:
         return "missing", "该处置结果应有现场照片。", "This outcome asks for a photo of the spot.", facts
     return "not_needed", "该处置结果不要求照片。", "This outcome asks for no photo.", facts
@@ -217,12 +223,14 @@ def hand_over(seen: Seen, _: Policy) -> Found:
         return "missing", "没有写明交给哪家机构。", "Where to is not written.", {}
     facts = {"facility": paper.facility, "receiver": paper.receiver}
     facts |= {"signed_by_crew": paper.signed_by_crew, "signed_by_receiver": paper.signed_by_receiver}  # type: ignore[dict-item]
+    facts |= {"signatures": seen.signatures}  # type: ignore[dict-item]
     to_zh, to_en = (
         f"交 {paper.facility} {paper.receiver}".strip(),
         f"To {paper.facility}, {paper.receiver or 'nobody named'}",
     )
     if paper.signed_by_crew and paper.signed_by_receiver:
-        return "ok", f"{to_zh}，双方已签字。", f"{to_en}; both signed.", facts
+        drawn = ("，签字可查看", ", as drawn") if seen.signatures == len(SIGNATURES) else ("", "")
+        return "ok", f"{to_zh}，双方已签字{drawn[0]}。", f"{to_en}; both signed{drawn[1]}.", facts
     needs = h.outcome == "escorted_to_station" and any(p.needs_escort or p.capacity == "limited" for p in h.people)
     return "missing" if needs else "doubtful", f"{to_zh}，签字不全。", f"{to_en}; not signed by both.", facts
 

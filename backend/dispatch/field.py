@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.dispatch import find
+from backend.dispatch.case_photos import with_photos
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
 from backend.dispatch.move import Rows, move, touched
 from backend.dispatch.protection import Consequence, Handling, check, consequences
@@ -79,22 +80,16 @@ def _off_by(case: Case, arrival: Arrival) -> float | None:
 
 
 async def handle(office: Office, case_id: UUID, handling: Handling, command: Command) -> Answer:
-    """处置反馈: what was found and done. Raises Invalid `protection` listing every rule that is not kept (DOMAIN §4)."""
+    """处置反馈: what was found and done. Raises Invalid `protection` listing every rule that is not kept (DOMAIN §4), and
+    `no_such_signature` for a signature that has not come in."""
     policy = office.city.policy
-    violations = check(handling, policy)
-    if violations:
-        raise Invalid(
-            "处置记录不符合保护规定：" + " ".join(v.zh for v in violations),
-            "The record does not keep the rules of protection: " + " ".join(v.en for v in violations),
-            code="protection",
-            field=violations[0].field,
-            violations=msgspec.to_builtins(violations),
-        )
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:
             return earlier
         case = await find.lock_case(tx, office, case_id)
         command.demand(office, "case:handle", case.as_object())
+        handling = await with_photos(tx, office, case, handling)
+        _demand_protection(handling, policy)
         clocks = await find.clocks_of(tx, office, case.id)
         after = consequences(handling, policy)
         rows = move(
@@ -111,6 +106,18 @@ async def handle(office: Office, case_id: UUID, handling: Handling, command: Com
         rows += await _revisits(tx, office, case, after)
         change = Change(kind="case.handled", rows=rows, facts=_told(handling, after, policy))
         return await record(tx, office, command, change)
+
+
+def _demand_protection(handling: Handling, policy: Policy) -> None:
+    violations = check(handling, policy)
+    if violations:
+        raise Invalid(
+            "处置记录不符合保护规定：" + " ".join(v.zh for v in violations),
+            "The record does not keep the rules of protection: " + " ".join(v.en for v in violations),
+            code="protection",
+            field=violations[0].field,
+            violations=msgspec.to_builtins(violations),
+        )
 
 
 async def _visited(

@@ -28,7 +28,14 @@ from backend.sealing import normalised
 AGAIN_AFTER: Final = timedelta(minutes=10)
 SHORTEST_NUMBER: Final = 5
 MOST_FOUND: Final = 100
-LOOKS: Final = ("look.file_read", "look.searched", "look.call_read", "sighting.contact_read", "sighting.photo_read")
+LOOKS: Final = (
+    "look.file_read",
+    "look.searched",
+    "look.call_read",
+    "look.photo_read",
+    "sighting.contact_read",
+    "sighting.photo_read",
+)
 
 
 class Call(Struct, frozen=True, kw_only=True):

@@ -106,6 +106,11 @@ def _of_photo(event: log.Event) -> Iterator[Told]:
     yield db.photos, event.data["photo_id"], {"picture_digest": event.data["picture_digest"]}
 
 
+def _of_case_photo(event: log.Event) -> Iterator[Told]:
+    named = ("picture_digest", "kind", "team_id", "taken_at")
+    yield db.photos, event.data["photo_id"], {"case_id": event.case_id, **{k: event.data[k] for k in named}}
+
+
 READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "account": _of_account,
     "key": _of_key,
@@ -116,6 +121,7 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "offer": _of_decision,
     "search": _of_decision,
     "sighting.photo_added": _of_photo,
+    "case.photo_added": _of_case_photo,
     "policy": _of_policy,
     "note": _of_note,
 }

@@ -1,5 +1,7 @@
 """Photos of a sighting: the file in the store first, then the row that names it, so that no row points to nothing.
 
+`put` and `drop` are that promise, for the photos of a case too (`backend.dispatch.case_photos`).
+
 A file without a row (a crash in between) is swept a day later by `backend.retention`.
 """
 
@@ -21,13 +23,13 @@ from backend.db import photos, sightings
 from backend.errors import Invalid, NotFound, Unavailable
 from backend.ids import new_id
 from backend.intake.photo_store import PhotoStore
-from backend.intake.photos import prepare
+from backend.intake.photos import Photo, prepare
 from backend.office import Office
 
 SALTED = b"\x00"
 """How a stored picture begins: this, a salt, the JPEG. One of the version before begins as a JPEG does (FF)."""
 SALT_BYTES = 16
-_IS_THERE = and_(photos.c.leaving_at.is_(None), photos.c.file.is_not(None))
+IS_THERE = and_(photos.c.leaving_at.is_(None), photos.c.file.is_not(None))
 """Its time is not over; and it is not of a process of the version before, which the last step of a migration takes in."""
 
 
@@ -41,6 +43,15 @@ class KeptPhoto(Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class Stored(Struct, frozen=True, kw_only=True):
+    """A picture that lies in the store and that no row names yet. file, thumbnail_file: its keys there."""
+
+    kept: KeptPhoto
+    file: str
+    thumbnail_file: str
+    digest: str
+
+
 async def add_photo(office: Office, store: PhotoStore, receipt: str, content: bytes, *, now: datetime) -> KeptPhoto:
     """Keep a photo for the sighting of this receipt; the same picture again is the one that is there already.
 
@@ -52,16 +63,7 @@ async def add_photo(office: Office, store: PhotoStore, receipt: str, content: by
     photo = await asyncio.to_thread(prepare, content, office.city.policy)
     if (same := await asyncio.to_thread(_same, store, photo.data, known)) is not None:
         return same
-    salt = SALTED + secrets.token_bytes(SALT_BYTES)
-    kept = KeptPhoto(
-        id=new_id(),
-        media_type="image/jpeg",
-        width_px=photo.width_px,
-        height_px=photo.height_px,
-        bytes=len(photo.data),
-    )
-    file, small = await asyncio.to_thread(_put_both, store, salt + photo.data, salt + photo.thumb)
-    row = {"file": file, "thumbnail_file": small, "picture_digest": _digest(salt, photo.data), "taken_in_at": now}
+    stored = await asyncio.to_thread(put, store, photo, new_id())
     try:
         async with office.begin() as tx:
             await _sighting_of(tx, office, receipt, lock=True)
@@ -70,27 +72,50 @@ async def add_photo(office: Office, store: PhotoStore, receipt: str, content: by
             twin = await asyncio.to_thread(_same, store, photo.data, fresh)
             if twin is None:
                 _demand_room(office, len(already))
-                await _write(tx, office, sighting_id, {**msgspec.structs.asdict(kept), **row}, now)
+                await _write(tx, office, sighting_id, stored, now)
     except Invalid:
-        await asyncio.to_thread(_drop, store, file, small)
+        await asyncio.to_thread(drop, store, stored)
         raise
     if twin is None:
-        return kept
-    await asyncio.to_thread(_drop, store, file, small)
+        return stored.kept
+    await asyncio.to_thread(drop, store, stored)
     return twin
 
 
-async def _write(tx: AsyncConnection, office: Office, sighting_id: UUID, row: dict[str, Any], now: datetime) -> None:
-    await tx.execute(insert(photos).values(city_id=office.city_id, sighting_id=sighting_id, **row))
+async def _write(tx: AsyncConnection, office: Office, sighting_id: UUID, stored: Stored, now: datetime) -> None:
+    await write_row(tx, office, stored, now, sighting_id=sighting_id)
     where = select(sightings.c.regions).where(sightings.c.city_id == office.city_id, sightings.c.id == sighting_id)
     entry = log.Entry(
         kind="sighting.photo_added",
         actor=PUBLIC,
         occurred_at=now,
         regions=(await tx.execute(where)).scalar_one(),
-        data={"photo_id": row["id"], "sighting_id": sighting_id, "picture_digest": row["picture_digest"]},
+        data={"photo_id": stored.kept.id, "sighting_id": sighting_id, "picture_digest": stored.digest},
     )
     await log.append(tx, office.city_id, [entry], now=now)
+
+
+async def write_row(tx: AsyncConnection, office: Office, stored: Stored, now: datetime, **of: Any) -> None:
+    """The row that names what was put; of: what it is a photo of."""
+    values = {**msgspec.structs.asdict(stored.kept), "file": stored.file, "thumbnail_file": stored.thumbnail_file}
+    values |= {"picture_digest": stored.digest, "taken_in_at": now, **of}
+    await tx.execute(insert(photos).values(city_id=office.city_id, **values))
+
+
+def put(store: PhotoStore, photo: Photo, id_: UUID) -> Stored:
+    """Picture and thumbnail into the store, both or neither. Blocks. Raises Unavailable."""
+    salt = SALTED + secrets.token_bytes(SALT_BYTES)
+    kept = KeptPhoto(
+        id=id_, media_type="image/jpeg", width_px=photo.width_px, height_px=photo.height_px, bytes=len(photo.data)
+    )
+    file, small = _put_both(store, salt + photo.data, salt + photo.thumb)
+    return Stored(kept=kept, file=file, thumbnail_file=small, digest=_digest(salt, photo.data))
+
+
+def drop(store: PhotoStore, stored: Stored) -> None:
+    """What was put and is not needed after all. Blocks."""
+    for key in (stored.file, stored.thumbnail_file):
+        store.delete(key)
 
 
 def _put_both(store: PhotoStore, data: bytes, thumb: bytes) -> tuple[str, str]:
@@ -101,11 +126,6 @@ def _put_both(store: PhotoStore, data: bytes, thumb: bytes) -> tuple[str, str]:
     except Unavailable:
         store.delete(file)
         raise
-
-
-def _drop(store: PhotoStore, *keys: str) -> None:
-    for key in keys:
-        store.delete(key)
 
 
 def _digest(salt: bytes, data: bytes) -> str:
@@ -142,7 +162,7 @@ async def _photos_of(tx: AsyncConnection, office: Office, sighting_id: UUID) -> 
     """The sighting's photos by their key in the store."""
     columns = [photos.c[name] for name in KeptPhoto.__struct_fields__]
     mine = (photos.c.city_id == office.city_id) & (photos.c.sighting_id == sighting_id)
-    rows = await tx.execute(select(photos.c.file, *columns).where(mine, _IS_THERE))
+    rows = await tx.execute(select(photos.c.file, *columns).where(mine, IS_THERE))
     return {key: KeptPhoto(**dict(zip(KeptPhoto.__struct_fields__, kept, strict=True))) for key, *kept in rows}
 
 
@@ -154,11 +174,21 @@ def _demand_room(office: Office, already: int) -> None:
         )
 
 
-async def store_key(tx: AsyncConnection, office: Office, photo_id: UUID) -> tuple[UUID, str, str]:
-    """(sighting, key in the store, media type) of a photo. Raises NotFound, also when its time is over."""
-    p = photos.c
-    mine = (p.city_id == office.city_id) & (p.id == photo_id)
-    row = (await tx.execute(select(p.sighting_id, p.file, p.media_type).where(mine, _IS_THERE))).first()
+class PhotoRow(Struct, frozen=True, kw_only=True):
+    """Where a photo lies, and what it is of: a sighting, or a case and the team that took it."""
+
+    sighting_id: UUID | None
+    case_id: UUID | None
+    team_id: UUID | None
+    file: str
+    media_type: str
+
+
+async def get_photo(tx: AsyncConnection, office: Office, photo_id: UUID) -> PhotoRow:
+    """Raises NotFound, also when its time is over."""
+    mine = (photos.c.city_id == office.city_id) & (photos.c.id == photo_id)
+    columns = [photos.c[name] for name in PhotoRow.__struct_fields__]
+    row = (await tx.execute(select(*columns).where(mine, IS_THERE))).first()
     if row is None:
         raise NotFound("没有这张照片。", "There is no such photo.")
-    return row[0], row[1], row[2]
+    return PhotoRow(**row._mapping)

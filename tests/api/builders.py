@@ -82,6 +82,11 @@ class Person:
         headers = {**self.headers, "Rescue-Sent-At": shows.isoformat()}
         return await self.api.http.post(path, json=body, headers=headers)
 
+    async def upload(self, path: str, picture: bytes | None = None, **fields: str) -> httpx.Response:
+        """POST a form with a photo and what is said of it."""
+        files = {"photo": ("a.jpg", a_photo() if picture is None else picture, "image/jpeg")}
+        return await self.api.http.post(path, files=files, data=fields, headers=self.headers)
+
     async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Any method; without a body when there is none."""
         return await self.api.http.request(method, path, json=body, headers=self.headers)

@@ -118,6 +118,8 @@ async def _handle(api: Api, staff: Staff, case_id: str) -> None:
         await officer.did(f"/api/offers/{await _offered(api, officer)}/accept")
     await officer.did(f"/api/cases/{case_id}/set-out")
     await officer.did(f"/api/cases/{case_id}/arrive", here)
+    kept = await officer.upload(f"/api/cases/{case_id}/photos", id=str(new_id()), kind="scene")
+    assert kept.status_code == 201, kept.text
     await officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from backend.access import sessions
-from backend.dispatch import approvals, desk, found, offers, revisits, verification
+from backend.dispatch import approvals, case_photos, desk, found, offers, revisits, verification
 from backend.dispatch import field as on_the_spot
 from backend.errors import Conflict
 from backend.ids import new_id
@@ -49,6 +50,10 @@ class Rule:
     reads: bool = False
     hidden: bool = False
     own: bool = False
+
+
+class Form(dict[str, str]):
+    """The fields of a form that comes with a photo."""
 
 
 def _case(*actions: str, body: Any = None, **more: Any) -> Rule:
@@ -95,6 +100,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/offers/{offer_id}/decline"): Rule(("offer:answer",), "offer", lambda _: {"reason": "too_far"}),
     ("POST", "/api/cases/{case_id}/set-out"): _case("case:handle", body={}),
     ("POST", "/api/cases/{case_id}/arrive"): _case("case:handle", body=WHY),
+    ("POST", "/api/cases/{case_id}/photos"): _case("case:handle", body=lambda _: Form(id=str(new_id()), kind="scene")),
     ("POST", "/api/cases/{case_id}/handle"): _case("case:handle", body=a_handling(START.isoformat())),
     # the grid worker's visits
     ("GET", "/api/visits"): Rule(("visit:read",)),
@@ -294,7 +300,7 @@ async def test_every_route_stands_in_the_table(shared: Api) -> None:
 async def test_a_route_answers_those_it_is_for_and_nobody_else(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
-    for module in (approvals, desk, found, offers, revisits, verification, on_the_spot):
+    for module in (approvals, case_photos, desk, found, offers, revisits, verification, on_the_spot):
         monkeypatch.setattr(module, "record", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)
@@ -306,13 +312,17 @@ async def test_a_route_answers_those_it_is_for_and_nobody_else(
         for thing in things:
             wanted = expected(world.api.office.city.policy, rule, who, _asked_about(rule, thing))
             address = path.format(**(thing.ids if thing else {}))
-            body = rule.body(thing or Thing("", {})) if rule.body else None
-            answer = await who.send(method, address, body)
+            answer = await _asks(who, method, address, rule, thing or Thing("", {}))
             told = (name, thing and thing.name, answer.status_code, answer.text[:300])
             if wanted == 200:
                 assert _is_allowed(answer, rule), told
             else:
                 assert problem_of(answer)["status"] == wanted, told
+
+
+async def _asks(who: Person, method: str, address: str, rule: Rule, thing: Thing) -> httpx.Response:
+    body = rule.body(thing) if rule.body else None
+    return await (who.upload(address, None, **body) if isinstance(body, Form) else who.send(method, address, body))
 
 
 async def _stopping(*_: object, **__: object) -> None:
@@ -349,7 +359,7 @@ async def test_who_has_to_set_up_a_second_factor_first_can_do_nothing_else(
     for (method, path), rule in ROUTES.items():
         if rule.actions and rule.about != "my_team":
             thing = world.things.get(rule.about, [Thing("", {})])[0]
-            answer = await who.send(method, path.format(**thing.ids), rule.body(thing) if rule.body else None)
+            answer = await _asks(who, method, path.format(**thing.ids), rule, thing)
             assert problem_of(answer)["status"] in ((404,) if rule.hidden else (403, 404)), path
             if rule.about in ("nothing", "case") and not path.startswith("/api/cases/{"):
                 assert problem_of(answer)["code"] == "second_factor_needed", path

@@ -52,6 +52,8 @@ def a_visit(**changes: Any) -> Seen:
         "phone_off_s": None,
         "track": [point(0), point(5)],
         "photos": [NOON + minutes(3)],
+        "scene": [],
+        "signatures": 0,
         "record": a_record(),
     }
     return Seen(**{**values, **changes})
@@ -91,6 +93,7 @@ DOUBTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "by a phone that was slow": ("order", "doubtful", {"phone_off_s": -1800}),
     "entered the next day": ("order", "doubtful", {"late_entry_s": 86_400.0}),
     "an old photo only": ("photo", "not_needed", {"photos": [NOON - minutes(30)]}),
+    "fewer photos than it says": ("photo", "doubtful", {"scene": [NOON], "record": a_record(photos=2)}),
     "photos that never came in": ("photo", "doubtful", {"photos": [], "record": a_record(photos=2)}),
     "nobody found and no photo": ("photo", "missing", {"photos": [], "record": a_record(outcome="not_found")}),
     "signed by one side": ("hand_over", "doubtful", {"record": a_record(hand_over=HandOver(facility="救助站"))}),
@@ -134,3 +137,14 @@ def test_an_arrival_in_time_that_was_told_after_the_deadline_says_so() -> None:
     assert (told.state, told.facts["told_after_deadline"]) == ("ok", True)
     assert "21 分钟后" in told.zh
     assert not found(a_visit(arrival_told_s=19 * 60.0))["on_time"].facts["told_after_deadline"]
+
+
+def test_the_crews_own_photos_speak_for_the_spot() -> None:
+    record = a_record(outcome="not_found", photos=2)
+    told = found(a_visit(photos=[], scene=[NOON, NOON + minutes(1)], record=record))["photo"]
+    assert (told.state, told.facts["scene"]) == ("ok", 2)
+
+
+def test_signatures_that_were_drawn_are_told_from_a_word() -> None:
+    assert "签字可查看" in found(a_visit(signatures=2))["hand_over"].zh
+    assert "签字可查看" not in found(a_visit(signatures=0))["hand_over"].zh

@@ -2,8 +2,10 @@
 
 from datetime import datetime
 from typing import Final, Literal
+from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backend.policy import permissions
 
@@ -13,6 +15,10 @@ Suspicion = Literal["abuse", "abandonment", "trafficking", "domestic_violence", 
 Incident = Literal["death", "missing", "accident"]
 
 _TO_BE_ESCORTED: Final[frozenset[Vulnerable]] = frozenset({"disabled", "old", "hardly_mobile"})
+
+
+SIGNATURES: Final = ("crew_signature", "receiver_signature")
+"""The fields of a hand-over that name a signature."""
 
 
 class PersonMet(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,16 +54,31 @@ class PersonMet(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
-    """A written hand-over: where to, who received, and the two signatures."""
+    """A written hand-over: where to, who received, and the two signatures.
+
+    crew_signature, receiver_signature: ids of photos of this case, when they were drawn on a screen; a signature that is
+    there counts as signed. Signed on paper has the booleans alone.
+    """
 
     facility: str = ""
     receiver: str = ""
     signed_by_crew: bool = False
     signed_by_receiver: bool = False
+    crew_signature: UUID | None = None
+    receiver_signature: UUID | None = None
+
+    def as_signed(self) -> "HandOver":
+        """The same, saying that it is signed where there is a signature."""
+        return replace(
+            self,
+            signed_by_crew=self.signed_by_crew or self.crew_signature is not None,
+            signed_by_receiver=self.signed_by_receiver or self.receiver_signature is not None,
+        )
 
 
 class Handling(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a crew records of one handling. Moments are aware; `photos` counts them."""
+    """What a crew records of one handling. Moments are aware. photos: how many of the spot, of which none may
+    have come in yet."""
 
     outcome: Outcome
     handled_at: datetime

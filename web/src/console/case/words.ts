@@ -90,6 +90,14 @@ export const words = {
       best: '综合最优',
     },
     timeline: { none: '暂无记录', system: '系统', occurred: '发生 {at}', words: '说明' },
+    crewPhoto: {
+      none: '队伍没有上传照片',
+      scene: '现场照片',
+      signature_crew: '交出方签字',
+      signature_receiver: '接收方签字',
+      show: '查看',
+      recorded: '每次查看都会记录',
+    },
     sighting: {
       n: '线索 {n}',
       people: '{n} 人',
@@ -224,6 +232,14 @@ export const words = {
       best: 'Best overall',
     },
     timeline: { none: 'Nothing yet', system: 'System', occurred: 'happened {at}', words: 'Words' },
+    crewPhoto: {
+      none: 'The crew sent no photos',
+      scene: 'The spot',
+      signature_crew: 'Signed by the crew',
+      signature_receiver: 'Signed by the receiver',
+      show: 'Show',
+      recorded: 'Every look is recorded',
+    },
     sighting: {
       n: 'Sighting {n}',
       people: '{n} people',

@@ -12,6 +12,7 @@ export const words = {
     doubts: '{n} 项缺失或存疑',
     fine: '各项相符',
     record: '处置记录',
+    crewPhotos: '队伍的现场照片与签字',
     sightings: '线索与照片',
     map: '到场位置与案卷位置',
     legend: {
@@ -91,6 +92,7 @@ export const words = {
     doubts: '{n} missing or doubtful',
     fine: 'All as it should be',
     record: 'Record of the visit',
+    crewPhotos: 'The crew’s photos and signatures',
     sightings: 'Sightings and photos',
     map: 'Arrival and the case’s place',
     legend: {
