@@ -57,6 +57,7 @@ from backend.stopping import Stopping
 from backend.web import EXCEPTION_HANDLERS, phone_clock, who_asks
 from mobile_api.dangers import dangers
 from mobile_api.devices import Devices, notice_received
+from mobile_api.distress import call_for_help
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
@@ -66,6 +67,7 @@ from ops.console.approvals import Approvals
 from ops.console.calls import ParkedCalls
 from ops.console.cases import Cases, case_photo
 from ops.console.city import CityNow
+from ops.console.distress import Distress
 from ops.console.facilities import Facilities
 from ops.console.figures import FiguresNow
 from ops.console.log_search import log_search
@@ -83,6 +85,7 @@ from ops.pages import pages
 
 ROUTES: list[Any] = [
     *(Reports, dangers, Officer, Offers, OnTheSpot, Visits, SignInOut, SecondFactor, feed_ticket, feed_socket),
+    *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),

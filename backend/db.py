@@ -499,6 +499,43 @@ call_backs = Table(
     comment="Each try to ring a reporter back, reached or not; what they said is in event_words.",
 )  # fmt: skip
 
+distress_calls = Table(
+    "distress_calls",
+    metadata,
+    _city(),
+    _id(),
+    _id("team_id"),
+    _text("raised_by"),
+    _at("raised_at"),
+    _at("received_at"),
+    _texts("regions"),
+    _id("case_id", nullable=True),
+    Column("lon", Double),
+    Column("lat", Double),
+    Column("accuracy_m", Double),
+    _at("place_at", nullable=True),
+    Column("presses", Integer, nullable=False, server_default=text("1")),
+    Column("level", Integer, nullable=False, server_default=text("0")),
+    _at("escalates_at", nullable=True),
+    _text("answered_by", nullable=True),
+    _at("answered_at", nullable=True),
+    _text("over_by", nullable=True),
+    _at("over_at", nullable=True),
+    _sealed("note"),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
+    CheckConstraint("(answered_by IS NULL) = (answered_at IS NULL)", name="answered_by_somebody_at_some_time"),
+    CheckConstraint("over_at IS NULL OR answered_at IS NOT NULL", name="over_only_once_answered"),
+    CheckConstraint("escalates_at IS NULL OR answered_at IS NULL", name="escalates_only_while_unanswered"),
+    Index(
+        "uq_distress_calls_one_unanswered_per_team", "city_id", "team_id",
+        unique=True, postgresql_where=text("answered_at IS NULL"),
+    ),
+    Index("ix_distress_calls_open", "city_id", "raised_at", postgresql_where=text("over_at IS NULL")),
+    Index("ix_distress_calls_escalate", "city_id", "escalates_at", postgresql_where=text("escalates_at IS NOT NULL")),
+    comment="A crew calls for help: who, when by its own clock and where; what was answered, until it is over.",
+)  # fmt: skip
+
 parked_calls = Table(
     "parked_calls",
     metadata,

@@ -53,6 +53,7 @@ FIELDS: Final = (
     Field(db.event_words, "words", "event_id"),
     Field(db.parked_calls, "draft", is_json=True),
     Field(db.shift_notes, "text"),
+    Field(db.distress_calls, "note"),
     Field(db.policies, "reason"),
     Field(db.outbox, "letter", is_json=True),
     Field(db.accounts, "totp"),

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import in_force, metrics
 from backend.access.actor import SYSTEM
 from backend.clock import Clock
-from backend.dispatch import escalation, offers, revisits, searching
+from backend.dispatch import distress, escalation, offers, revisits, searching
 from backend.dispatch.change import Command
 from backend.dispatch.circle_watch import Watch, sound_alarm
 from backend.dispatch.clocks import ClockKind
@@ -69,6 +69,7 @@ class Worker:
         done = 0
         done += await self._each(escalation.due_offers, self._lapse)
         done += await self._each(escalation.due_clocks, self._fire)
+        done += await self._each(distress.due_calls, self._distress)
         done += await self._each(revisits.due_revisits, self._revisit)
         done += await self._search()
         await self._look_at_the_circle(self.clock.now())
@@ -111,6 +112,9 @@ class Worker:
 
     async def _fire(self, which: tuple[UUID, ClockKind], command: Command) -> bool:
         return await escalation.fire_clock(self.office, *which, command)
+
+    async def _distress(self, distress_id: UUID, command: Command) -> bool:
+        return await distress.escalate(self.office, distress_id, command)
 
     async def _revisit(self, revisit_id: UUID, command: Command) -> bool:
         return await revisits.open_revisit(self.office, revisit_id, command) is not None

@@ -11,8 +11,9 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.access.actor import Actor
-from backend.dispatch import board, field, find, matching, offers
+from backend.dispatch import board, distress, field, find, matching, offers
 from backend.dispatch.case_file import readable_sightings
+from backend.dispatch.distress import DistressNow
 from backend.dispatch.matching import Candidate
 from backend.dispatch.protection.season import season_of
 from backend.dispatch.records import Case, CaseChannel, ClockRow, Offer
@@ -98,6 +99,7 @@ class Task(Struct, frozen=True, kw_only=True):
     sightings: list[Reported]
     visit: Visit | None
     kit: Kit
+    distress: DistressNow | None
     now: datetime
     seq: int
 
@@ -119,6 +121,7 @@ async def task_of(tx: AsyncConnection, office: Office, team_id: UUID, *, by: Act
         sightings=await _reported(tx, office, by, case, made) if case else [],
         visit=Visit(visit.arrived_at) if visit else None,
         kit=await _kit(tx, office, by, now),
+        distress=await distress.current(tx, office, team_id),
         now=now,
         seq=seq,
     )

@@ -3,7 +3,7 @@
 `snapshot` is what a live feed starts from: exactly what the one who asks may see, in one transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.access.actor import Actor
-from backend.access.permissions import scopes
+from backend.access.permissions import allowed, scopes
 from backend.dispatch import find
 from backend.dispatch.lifecycle import Stage
-from backend.dispatch.records import ApprovalAction, ApprovalState, Case, CaseChannel, ClockRow, Offer
-from backend.live.visibility import may_follow
+from backend.dispatch.records import ApprovalAction, ApprovalState, Case, CaseChannel, ClockRow, DistressCall, Offer
+from backend.live.visibility import SNAPSHOT, may_follow
 from backend.office import Office
 from backend.patrol.duty import DutyState
 from backend.policy import Priority
@@ -74,6 +74,25 @@ class ApprovalShown(Struct, frozen=True, kw_only=True):
     decided_at: datetime | None = None
 
 
+class DistressShown(Struct, frozen=True, kw_only=True):
+    """A crew that calls for help, until it is over. What was answered reads the crew alone."""
+
+    id: UUID
+    team_id: UUID
+    raised_at: datetime
+    received_at: datetime
+    case_id: UUID | None
+    lon: float | None
+    lat: float | None
+    accuracy_m: float | None
+    place_at: datetime | None
+    presses: int
+    level: int
+    answered_by: str | None
+    answered_at: datetime | None
+    over_at: datetime | None
+
+
 class Board(Struct, frozen=True, kw_only=True):
     """What `snapshot` shows."""
 
@@ -82,6 +101,7 @@ class Board(Struct, frozen=True, kw_only=True):
     clocks: list[ClockRow]
     teams: list[TeamShown]
     approvals: list[ApprovalShown]
+    distress_calls: list[DistressShown]
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -190,7 +210,26 @@ async def snapshot(tx: AsyncConnection, office: Office, by: Actor, now: datetime
         "clocks": [msgspec.to_builtins(clock) for clock in await find.fetch(tx, office, ClockRow, running)],
         "teams": await teams_of(tx, office, by),
         "approvals": await _waiting_approvals(tx, office, ids),
+        "distress_calls": await _distress_calls(tx, office, by),
     }
+
+
+async def _distress_calls(tx: AsyncConnection, office: Office, by: Actor) -> list[dict[str, Any]]:
+    """The calls for help that are not over, of the teams that the actor may see."""
+    d = db.distress_calls.c
+    open_ = find.rows_of(DistressCall, office, d.over_at.is_(None)).order_by(d.raised_at, d.id)
+    calls = await find.fetch(tx, office, DistressCall, open_)
+    return [distress_shown(msgspec.to_builtins(call)) for call in calls if may_see_call(office, by, call)]
+
+
+def may_see_call(office: Office, by: Actor, call: DistressCall) -> bool:
+    """Whether the actor is told of the call: as of its team, and where the team stands as well."""
+    return allowed(office.city.policy.roles, by, SNAPSHOT["distress_calls"], call.as_object())
+
+
+def distress_shown(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call without what only its crew reads."""
+    return {name: call[name] for name in DistressShown.__struct_fields__}
 
 
 async def _waiting_approvals(tx: AsyncConnection, office: Office, cases: Select[Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.access.keys import is_newest
 from backend.dispatch.lifecycle import STAGE_NAMES
-from backend.dispatch.records import Case, Offer
+from backend.dispatch.records import Case, DistressCall, Offer
 from backend.notify.outbox import enqueue
 from backend.office import Office
 
@@ -49,6 +49,8 @@ async def enqueue_notices(tx: AsyncConnection, office: Office, command: "Command
     for change in changes:
         if change.kind in ("offer.made", "offer.withdrawn"):
             await _to_team(tx, office, command, change)
+        if change.kind.startswith("team.distress"):
+            await _of_distress(tx, office, command, change)
         await _to_team_with_the_case(tx, office, command, change)
         if change.facts.get("alarm") or change.kind in ("clock.missed", "clock.escalated"):
             await _to_desk(tx, office, command, change)
@@ -98,6 +100,17 @@ async def _to_desk(tx: AsyncConnection, office: Office, command: "Command", chan
         if role == "team" and not case.team_id:
             continue
         await enqueue(tx, office, "push", to, message, case_id=case.id, now=command.now, only_while="case_is_open")
+
+
+async def _of_distress(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
+    """A crew that calls for help: the desks until somebody answers, then the crew itself."""
+    call = next(after for _, after in change.rows if isinstance(after, DistressCall))
+    message = {"kind": change.kind, "distress_id": call.id, "team_id": call.team_id}
+    if change.kind == "team.distress_answered":
+        await enqueue(tx, office, "push", f"team:{call.team_id}", message, now=command.now)
+    for role in change.facts.get("told", ()):
+        to = f"role:{role}:{call.regions[0]}"
+        await enqueue(tx, office, "push", to, message, only_while="distress_is_open", now=command.now)
 
 
 async def _to_partners(tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]) -> None:

@@ -18,15 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db, log
 from backend.access.actor import Actor
 from backend.dispatch import find, replay
-from backend.dispatch.board import ApprovalShown, teams_of, visible
-from backend.dispatch.records import Case
+from backend.dispatch.board import ApprovalShown, distress_shown, may_see_call, teams_of, visible
+from backend.dispatch.records import Case, DistressCall
 from backend.errors import Invalid
 from backend.live.visibility import may_see
 from backend.office import Office
 from backend.patrol.past_duty import Duty, duty_at
 
 SHOWN_AFTER_CLOSING: Final = timedelta(days=1)
-ALARMS: Final = ("search.alarm", "clock.missed", "circle.gap_opened", "circle.gap_closed")
+ALARMS: Final = ("search.alarm", "clock.missed", "circle.gap_opened", "circle.gap_closed", "team.distress")
+DISTRESS: Final = ("team.distress", "team.distress_escalated", "team.distress_answered", "team.distress_over")
 MARKS_AT_MOST: Final = 500
 LONGEST: Final = timedelta(days=1)
 AT_ONCE: Final = 500
@@ -86,7 +87,19 @@ async def board_at(tx: AsyncConnection, office: Office, by: Actor, *, at: dateti
         "clocks": [{**k, "fires_at": None} for k in clocks if k["ended_at"] is None and k["case_id"] in shown],
         "teams": await _teams(tx, office, by, at, seq),
         "approvals": [{name: row[name] for name in ApprovalShown.__struct_fields__} for row in asked],
+        "distress_calls": await _distress_calls(tx, office, by, seq),
     }
+
+
+async def _distress_calls(tx: AsyncConnection, office: Office, by: Actor, seq: int) -> list[dict[str, Any]]:
+    """The calls for help that were not over then."""
+    e, then = db.events.c, replay.Board()
+    query = select(e.data["rows"]).where(e.city_id == office.city_id, e.kind.in_(DISTRESS), e.seq <= seq)
+    for (rows,) in await tx.execute(query.order_by(e.seq)):
+        replay.lay(then, rows)
+    open_ = [row for row in then.get("distress_calls", {}).values() if row["over_at"] is None]
+    calls = [msgspec.convert({**row, "note": None, "escalates_at": None}, DistressCall) for row in open_]
+    return [distress_shown(msgspec.to_builtins(call)) for call in calls if may_see_call(office, by, call)]
 
 
 class _Seen(Struct, frozen=True):

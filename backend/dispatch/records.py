@@ -188,4 +188,35 @@ class CallBack(Struct, frozen=True, kw_only=True):
     satisfied: int | None = None
 
 
-Row = Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit | CallBack
+class DistressCall(Struct, frozen=True, kw_only=True):
+    """求助: a crew calls for help. raised_at: when, by its phone; lon, lat (WGS-84): where it said, or was last seen, at `place_at`.
+
+    presses: how often, until somebody answered. level: how far up the chain it has gone. regions: the team's, and of the place.
+    """
+
+    id: UUID
+    team_id: UUID
+    raised_by: str
+    raised_at: datetime
+    received_at: datetime
+    regions: list[str]
+    case_id: UUID | None = None
+    lon: float | None = None
+    lat: float | None = None
+    accuracy_m: float | None = None
+    place_at: datetime | None = None
+    presses: int = 1
+    level: int = 0
+    escalates_at: datetime | None = None
+    answered_by: str | None = None
+    answered_at: datetime | None = None
+    over_by: str | None = None
+    over_at: datetime | None = None
+    note: str | None = None
+
+    def as_object(self) -> Object:
+        """What permissions ask about."""
+        return Object(regions=self.regions, teams=[self.team_id])
+
+
+Row = Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit | CallBack | DistressCall

@@ -8,6 +8,7 @@ from backend.dispatch.records import (
     CallBack,
     Case,
     ClockRow,
+    DistressCall,
     HandlingRow,
     Link,
     Offer,
@@ -27,11 +28,16 @@ TABLES: dict[type[Row], Table] = {
     HandlingRow: db.handlings,
     Revisit: db.revisits,
     CallBack: db.call_backs,
+    DistressCall: db.distress_calls,
 }
 
 # Not told by the log: when the machine looks next (a schedule), and what somebody wrote (it may be about a person; the log
 # is kept for ever).
-_SCHEDULES: dict[str, frozenset[str]] = {"cases": frozenset({"search_at"}), "clocks": frozenset({"fires_at"})}
+_SCHEDULES: dict[str, frozenset[str]] = {
+    "cases": frozenset({"search_at"}),
+    "clocks": frozenset({"fires_at"}),
+    "distress_calls": frozenset({"escalates_at"}),
+}
 NOT_IN_LOG: dict[str, frozenset[str]] = {
     table.name: _SCHEDULES.get(table.name, frozenset()) | {field.name for field in fields_of(table)}
     for table in TABLES.values()

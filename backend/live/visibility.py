@@ -37,6 +37,7 @@ SNAPSHOT = {
     "clocks": "case:read",
     "teams": "team:read",
     "approvals": "case:read",
+    "distress_calls": "team:read",
 }
 
 

@@ -15,12 +15,12 @@ from sqlalchemy import CursorResult, RowMapping, and_, func, insert, not_, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import personal
-from backend.db import cases, offers, outbox
+from backend.db import cases, distress_calls, offers, outbox
 from backend.ids import new_id
 from backend.notify.senders import Message, Way
 from backend.office import Office
 
-OnlyWhile = Literal["case_is_open"]
+OnlyWhile = Literal["case_is_open", "distress_is_open"]
 CLOSED = ("assisted", "refused", "voided", "joined")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
 LONGEST_ERROR = 300
@@ -52,7 +52,8 @@ async def enqueue(
     """To be sent when the caller's transaction commits, and not at all when it does not. Returns the message's id.
 
     A message with `offer_id` is sent only while that offer is live; `only_while="case_is_open"` is for what is of no use
-    once the case is closed. now: when it happened. send_at: not before (the machine's time).
+    once the case is closed, `"distress_is_open"` (the message has its `distress_id`) once that call is answered.
+    now: when it happened. send_at: not before (the machine's time).
     """
     if only_while is not None:
         message = {**message, "only_while": only_while}
@@ -119,10 +120,12 @@ def _opened(office: Office, row: RowMapping) -> Message:
 
 
 async def still_wanted(tx: AsyncConnection, office: Office, messages: Sequence[Message]) -> set[UUID]:
-    """The ids of those worth sending: a notice of an offer that has ended, or of a closed case, is not (I4)."""
+    """The ids of those worth sending: a notice of an offer that has ended, of a closed case or of help that somebody has
+    promised meanwhile, is not (I4)."""
     bound = {message.id: _bound_to(message) for message in messages}
     offer_ids = [id_ for only, id_ in bound.values() if only == "offer_is_live" and id_ is not None]
     case_ids = [id_ for only, id_ in bound.values() if only == "case_is_open" and id_ is not None]
+    calls = [id_ for only, id_ in bound.values() if only == "distress_is_open" and id_ is not None]
     alive: set[UUID] = set()
     if offer_ids:
         live = select(offers.c.id).where(offers.c.city_id == office.city_id, offers.c.id.in_(offer_ids))
@@ -131,14 +134,20 @@ async def still_wanted(tx: AsyncConnection, office: Office, messages: Sequence[M
         still_open = select(cases.c.id).where(cases.c.city_id == office.city_id, cases.c.id.in_(case_ids))
         still_open = still_open.where(cases.c.closed_at.is_(None), cases.c.stage.not_in(CLOSED))
         alive |= set((await tx.execute(still_open)).scalars())
+    if calls:
+        unanswered = select(distress_calls.c.id).where(distress_calls.c.city_id == office.city_id)
+        unanswered = unanswered.where(distress_calls.c.id.in_(calls), distress_calls.c.answered_at.is_(None))
+        alive |= set((await tx.execute(unanswered)).scalars())
     return {message_id for message_id, (only, id_) in bound.items() if only is None or id_ in alive}
 
 
 def _bound_to(message: Message) -> tuple[str | None, UUID | None]:
-    """What a message depends on: (offer_is_live, an offer), (case_is_open, a case) or (None, None)."""
+    """What a message depends on: (offer_is_live, an offer), (case_is_open, a case), (distress_is_open, a call) or (None, None)."""
     if message.offer_id is not None:
         return "offer_is_live", message.offer_id
     only = message.message.get("only_while")
+    if only == "distress_is_open":
+        return only, UUID(message.message["distress_id"])
     return only, message.case_id if only == "case_is_open" else None
 
 

@@ -114,6 +114,7 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("clocks", "offer_critical"): p.clocks.offer_critical,
         ("clocks", "on_spot"): p.clocks.on_spot,
         ("escalation", "step"): p.escalation.step,
+        ("escalation", "distress"): p.escalation.distress,
         ("circle", "within"): p.circle.within,
         ("search", "retry_after"): p.search.retry_after,
         ("search", "stale_fix_after"): p.search.stale_fix_after,
@@ -135,6 +136,7 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
 def _positive(p: Policy) -> Iterator[Fault]:
     spans: dict[Path, Span] = {
         ("escalation", "step"): p.escalation.step,
+        ("escalation", "distress"): p.escalation.distress,
         ("circle", "within"): p.circle.within,
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("protection", "report_up_within"): p.protection.report_up_within,

@@ -95,6 +95,8 @@ ACTION_NAMES: Final[dict[str, tuple[str, str]]] = {
     "team:write": ("管理队伍", "manage teams"),
     "team:duty": ("上岗、下岗", "go on and off duty"),
     "position:write": ("发送位置", "send positions"),
+    "distress:raise": ("呼叫求助", "call for help"),
+    "distress:answer": ("答复求助", "answer a crew's call for help"),
     "circle:read": ("查看救助圈与天气", "see the circle and the weather"),
     "decision:read": ("查看派遣理由", "read why the machine chose"),
     "event:read": ("查看事件日志", "read the log"),

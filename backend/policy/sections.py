@@ -51,10 +51,11 @@ class WorkingTime(msgspec.Struct, frozen=True):
 
 
 class Escalation(msgspec.Struct, frozen=True):
-    """Who is told of a missed clock, one after the other, `step` apart."""
+    """Who is told of a missed clock, one after the other, `step` apart; and how long a crew's call for help may wait."""
 
     chain: tuple[Text, ...]
     step: Span
+    distress: Span
 
 
 class Circle(msgspec.Struct, frozen=True):

@@ -76,6 +76,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await staff.desk.did(f"/api/cases/{case_id}/verify", {"note": "已电话回访"})
     await _decide(api, staff)
     await _find_somebody(api, staff)
+    await _call_for_help(api, staff)
     await _look_at_the_city(api, staff)
     await _look_back(api, staff)
     await _write_the_city(staff)
@@ -201,6 +202,16 @@ async def _find_somebody(api: Api, staff: Staff) -> None:
     (lon, lat), note = IN_ZHONGSHAN, "还在，咳嗽"
     found = {"found": "still_there", "note": note, "place": {"lon": lon + 0.011, "lat": lat, "crs": "wgs84"}}
     await staff.grid_worker.did(f"/api/visits/{visit}/done", found)
+
+
+async def _call_for_help(api: Api, staff: Staff) -> None:
+    """The crew calls for help; somebody answers, and it is over."""
+    place = {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1], "crs": "gcj02", "accuracy_m": 30}
+    moment = api.clock.now().isoformat()
+    call = await staff.officer.did("/api/officer/distress", {"occurred_at": moment, "place": place})
+    await staff.desk.did(f"/api/distress/{call['id']}/answer", {"note": "增援马上到"})
+    assert (await staff.officer.saw("/api/officer/task"))["distress"]["note"] == "增援马上到"
+    await staff.desk.did(f"/api/distress/{call['id']}/over")
 
 
 async def _stayed_outside(api: Api, staff: Staff) -> str:
@@ -334,6 +345,10 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
         stock[f"POST /api/cases/{{case_id}}/{verb}"] = [case_id]
     stock["POST /api/visits/{visit_id}/done"] = [await _stayed_outside(api, staff) for _ in range(3)]
     stock["POST /api/cases/{case_id}/unjoin"] = [await _joined(api, desk, n) for n in range(3)]
+    stock["POST /api/distress/{distress_id}/answer"] = [
+        (await (await api.person("officer", team_id=team)).did("/api/officer/distress"))["id"]
+        for team in staff.teams[1:4]
+    ]
     stock["POST /api/shifts/{shift_id}/cancel"] = [await _planned(desk, staff.teams[3], n) for n in range(3)]
     stock["POST /api/call-backs/{sighting_id}"] = [await _to_be_rung(api, desk, n) for n in range(3)]
     browsers = [await staff.officer.did("/api/devices", a_browser(f"https://push.example.cn/{n}")) for n in range(3)]

@@ -31,6 +31,7 @@ ONLY_IN_ORDER = {
     "POST /api/cases/{case_id}/set-out": _ONE_TEAM,
     "POST /api/cases/{case_id}/split": "only sightings of this very case, and not all of them",
     "POST /api/cases/{case_id}/withdraw": _ONE_TEAM,
+    "POST /api/distress/{distress_id}/over": "only once it was answered",
     "POST /api/officer/found": _ONE_TEAM,
     "POST /api/offers/{offer_id}/accept": _ONE_TEAM,
     "POST /api/offers/{offer_id}/decline": _ONE_TEAM,

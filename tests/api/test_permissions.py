@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from backend.access import sessions
-from backend.dispatch import approvals, case_photos, desk, found, offers, revisits, verification
+from backend.dispatch import approvals, case_photos, desk, distress, found, offers, revisits, verification
 from backend.dispatch import field as on_the_spot
 from backend.errors import Conflict
 from backend.ids import new_id
@@ -95,6 +95,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
         "my_team",
         lambda _: {"fixes": [{"at": START.isoformat(), "lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}]},
     ),
+    ("POST", "/api/officer/distress"): Rule(("distress:raise",), "my_team", lambda _: {}),
     ("POST", "/api/officer/found"): Rule(("case:handle",), "my_team", lambda _: _a_find()),
     ("POST", "/api/offers/{offer_id}/accept"): Rule(("offer:answer",), "offer", lambda _: {}),
     ("POST", "/api/offers/{offer_id}/decline"): Rule(("offer:answer",), "offer", lambda _: {"reason": "too_far"}),
@@ -119,6 +120,10 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/calls/parked"): Rule(("contact:read", "sighting:create"), body=lambda _: _a_call()),
     ("GET", "/api/calls/parked/{call_id}"): Rule(("contact:read", "sighting:create"), "parked"),
     ("DELETE", "/api/calls/parked/{call_id}"): Rule(("contact:read", "sighting:create"), "parked"),
+    ("POST", "/api/distress/{distress_id}/answer"): Rule(
+        ("distress:answer",), "distress", lambda _: {"note": "马上到"}
+    ),
+    ("POST", "/api/distress/{distress_id}/over"): Rule(("distress:answer",), "distress", lambda _: {}),
     ("POST", "/api/cases/{case_id}/accept"): _case("case:accept", body={}),
     ("POST", "/api/cases/{case_id}/refuse"): _case("case:refuse", body={"reason": "prank"}),
     ("POST", "/api/cases/{case_id}/assign"): _case("case:assign", body=lambda t: {**WHY, "team_id": t.body["team"]}),
@@ -300,7 +305,7 @@ async def test_every_route_stands_in_the_table(shared: Api) -> None:
 async def test_a_route_answers_those_it_is_for_and_nobody_else(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
-    for module in (approvals, case_photos, desk, found, offers, revisits, verification, on_the_spot):
+    for module in (approvals, case_photos, desk, distress, found, offers, revisits, verification, on_the_spot):
         monkeypatch.setattr(module, "record", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)

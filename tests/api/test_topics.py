@@ -60,7 +60,19 @@ TOPICS = {
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
     **dict.fromkeys(("retention.ran", "policy.changed"), "policy:read"),
     **dict.fromkeys(("note.written", "note.taken"), "case:approve"),
-    **dict.fromkeys(("team.*", "team.changed", "team.shift_set", "team.shift_cancelled"), "team:read"),
+    **dict.fromkeys(
+        (
+            "team.*",
+            "team.distress",
+            "team.distress_escalated",
+            "team.distress_answered",
+            "team.distress_over",
+            "team.changed",
+            "team.shift_set",
+            "team.shift_cancelled",
+        ),
+        "team:read",
+    ),
     **dict.fromkeys(("circle.gap_opened", "circle.gap_closed", "weather.set"), "circle:read"),
     **dict.fromkeys(
         (
@@ -72,7 +84,7 @@ TOPICS = {
     **dict.fromkeys(("key.created", "key.changed", "key.revoked", "key.rotated"), "key:write"),
 }
 PARTS = {"cases": "case:read", "offers": "offer:read", "clocks": "case:read", "teams": "team:read"}
-PARTS |= {"approvals": "case:read"}
+PARTS |= {"approvals": "case:read", "distress_calls": "team:read"}
 
 
 @dataclass(frozen=True)
@@ -217,6 +229,8 @@ async def test_each_part_of_the_picture_shows_what_the_table_lets_one_see(world:
         filed = await world.api.public.did("/api/reports", a_report(place))
         await boss.did(f"/api/cases/{filed['case_id']}/ask", {"action": "void", "reason": "测试"})
     await world.api.work()
+    for team_id in world.teams:
+        await (await world.api.person("officer", team_id=team_id)).did("/api/officer/distress")
     whole = await _picture(boss)
     assert set(whole) == set(PARTS)
     region_of = {case["id"]: tuple(case["regions"]) for case in whole["cases"]}
@@ -238,9 +252,10 @@ async def test_each_part_of_the_picture_shows_what_the_table_lets_one_see(world:
 
 
 def _where(part: str, row: dict[str, Any], region_of: dict[str, Any], teams_of: dict[str, Any], world: World) -> Where:
-    if part == "teams":
-        index = [str(team) for team in world.teams].index(row["id"])
-        return Where("", ((ZHONGSHAN, CITY), (XIGANG, CITY))[index], (UUID(row["id"]),))
+    if part in ("teams", "distress_calls"):
+        team_id = row["id"] if part == "teams" else row["team_id"]
+        index = [str(team) for team in world.teams].index(team_id)
+        return Where("", ((ZHONGSHAN, CITY), (XIGANG, CITY))[index], (UUID(team_id),))
     case_id = row["id"] if part == "cases" else row["case_id"]
     return Where("", region_of[case_id], teams_of[case_id])
 

@@ -87,6 +87,9 @@ async def build_world(api: Api) -> World:
         "parked": [Thing("a call nobody parked", {"call_id": str(UUID(int=9))})],
         **await _of_the_city(api, teams),
         "visit": [await _a_visit(api, case) for case in cases[:2]],
+        "distress": [
+            await _a_call_for_help(api, team, region) for team, region in zip(teams[1:3], NEAR_BY, strict=True)
+        ],
         "note": [await _a_note(api, region) for region in (ZHONGSHAN, XIGANG)],
     }
     return World(api, people, things)
@@ -192,6 +195,11 @@ async def _of_the_city(api: Api, teams: list[UUID]) -> dict[str, list[Thing]]:
     made = await admin.did("/api/facilities", a_facility("T01"))
     found["facility"].append(Thing("a facility", {"facility_id": made["id"]}, (ZHONGSHAN, CITY)))
     return found
+
+
+async def _a_call_for_help(api: Api, team: UUID, region: str) -> Thing:
+    crew = await api.person("officer", regions=(region,), team_id=team)
+    return Thing(region, {"distress_id": (await crew.did("/api/officer/distress"))["id"]}, (region, CITY), (team,))
 
 
 async def _a_visit(api: Api, case: Thing) -> Thing:

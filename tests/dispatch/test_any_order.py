@@ -25,8 +25,9 @@ from backend import db as tables
 from backend.access.actor import PUBLIC, Actor
 from backend.clock import ManualClock
 from backend.db import make_engine
-from backend.dispatch import approvals, desk, field, found, offers, verification
+from backend.dispatch import approvals, desk, distress, field, found, offers, verification
 from backend.dispatch.change import Answer, Command
+from backend.dispatch.distress import Spot
 from backend.dispatch.field import Arrival
 from backend.dispatch.lifecycle import OPEN_STAGES
 from backend.errors import Refused
@@ -75,6 +76,7 @@ class Loop(RuleBasedStateMachine):
         self.cases: list[dict[str, Any]] = []
         self.live: list[dict[str, Any]] = []
         self.asked: list[dict[str, Any]] = []
+        self.calls: list[dict[str, Any]] = []
         self.last: tuple[Command, Answer] | None = None
 
     def run[T](self, wish: Awaitable[T]) -> T | None:
@@ -110,6 +112,7 @@ class Loop(RuleBasedStateMachine):
             self.cases = sorted(cases, key=lambda row: row["number"], reverse=True)
             self.live = sorted(await self.town.rows(tables.offers, state="offered"), key=lambda row: row["id"])
             self.asked = sorted(await self.town.rows(tables.approvals, state="asked"), key=lambda row: row["id"])
+            self.calls = sorted(await self.town.rows(tables.distress_calls, over_at=None), key=lambda row: row["id"])
             return found
 
         assert self.runner.run(look()) == []
@@ -209,6 +212,20 @@ class Loop(RuleBasedStateMachine):
         command = self.town.by(officer(team_id), "found", id_=new_id(), at=at)
         report = self.town.report(officer(team_id), place, occurred_at=at)
         self.run(found.found_someone(self.town.office, report, new_id(), team_id, command))
+
+    @rule(team=st.integers(0, TEAMS - 1), placed=st.booleans())
+    def call_for_help(self, team: int, placed: bool) -> None:
+        team_id, spot = self.town.teams[team], Spot(SPOT, self.town.now) if placed else None
+        self.run(distress.raise_call(self.town.office, team_id, spot, self._by(officer(team_id), "help")))
+
+    @precondition(lambda loop: bool(loop.calls))
+    @rule(which=WHICH, by=DESK, over=st.booleans())
+    def answer_the_call(self, which: int, by: Actor, over: bool) -> None:
+        call_id = self.calls[which % len(self.calls)]["id"]
+        if over:
+            self.run(distress.end_call(self.town.office, call_id, self._by(by, "over")))
+        else:
+            self.run(distress.answer_call(self.town.office, call_id, "马上到", self._by(by, "answer_call")))
 
     @precondition(_when(*WAITING, *OUT))
     @rule(which=WHICH, team=st.integers(0, TEAMS - 1), by=DESK)

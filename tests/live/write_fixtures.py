@@ -63,7 +63,8 @@ HOW_OFTEN = {
     "ask": 2,
     "decide": 3,
     "duty": 2,
-    **dict.fromkeys(("stumble", "assign", "redirect", "join", "unjoin", "split"), 1),
+    **dict.fromkeys(("stumble", "assign", "redirect", "join", "unjoin", "split", "find", "call_for_help"), 1),
+    "answer_the_call": 2,
 }
 
 
@@ -233,6 +234,13 @@ def _told(name: str, chance: random.Random) -> dict[str, Any]:
         "ask": {"which": which, "action": chance.choice(["suspend", "extend", "return", "void"])},
         "decide": {"which": which, "granted": chance.randint(0, 3)},
         "duty": {"team": chance.randint(0, 2), "state": chance.choice(["on_duty", "on_duty", "off_duty", "resting"])},
+        "find": {
+            "team": chance.randint(0, 2),
+            "place": chance.choice([SPOT, east_of(SPOT, 5000)]),
+            "minutes_ago": chance.choice([0, 50]),
+        },
+        "call_for_help": {"team": chance.randint(0, 2), "placed": chance.random() < 0.7},
+        "answer_the_call": {"which": which, "by": desk, "over": chance.random() < 0.5},
         "wait": {"minutes": chance.choice([0.1, 0.8, 4, 31]), "turn": chance.random() < 0.7},
         "turn": {},
     }

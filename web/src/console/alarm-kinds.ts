@@ -1,10 +1,13 @@
 /** Which events call for attention. Pure. */
-import type { Case, LiveEvent } from '@/shared/live/state'
+import type { Case, DistressCall, LiveEvent } from '@/shared/live/state'
 
-export const KINDS = ['search', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
+export const KINDS = ['distress', 'search', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
 export type AlarmKind = (typeof KINDS)[number]
+/** A crew that calls for help is never silent. */
+export const MUTABLE = KINDS.filter(kind => kind !== 'distress')
 
 export function kindOf(event: LiveEvent): AlarmKind | null {
+  if (event.kind === 'team.distress' || event.kind === 'team.distress_escalated') return 'distress'
   if (event.kind === 'search.alarm' || (event.kind === 'offer.made' && event.data.alarm)) return 'search'
   if (event.kind === 'clock.missed' || event.kind === 'clock.escalated') return 'clock'
   if (event.kind === 'circle.gap_opened') return 'gap'
@@ -18,4 +21,11 @@ export function kindOf(event: LiveEvent): AlarmKind | null {
 /** The case that a newly opened one has been joined into meanwhile: nobody need look at it any more. Null for every other alarm. */
 export function joinedInto(event: LiveEvent, cases: ReadonlyMap<string, Case>): string | null {
   return event.kind === 'case.opened' ? (cases.get(event.case_id ?? '')?.joined_into ?? null) : null
+}
+
+/** The calls for help that are not over: those that nobody has answered first, the oldest of them on top. */
+export function callsOf(calls: ReadonlyMap<string, DistressCall>): DistressCall[] {
+  return [...calls.values()]
+    .filter(call => !call.over_at)
+    .sort((a, b) => Number(!!a.answered_at) - Number(!!b.answered_at) || a.raised_at.localeCompare(b.raised_at))
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Case, LiveEvent } from '@/shared/live/state'
-import { joinedInto, kindOf } from './alarm-kinds'
+import type { Case, DistressCall, LiveEvent } from '@/shared/live/state'
+import { callsOf, joinedInto, kindOf, MUTABLE } from './alarm-kinds'
 
 const event = (kind: string, data: Record<string, unknown> = {}) =>
   ({ seq: 1, id: '1', kind, case_id: 'c', data }) as unknown as LiveEvent
@@ -24,4 +24,21 @@ test('a case that was opened and joined into another says so; a clock of it stay
   expect(joinedInto(event('case.opened'), cases)).toBe('d')
   expect(joinedInto(event('case.opened'), new Map())).toBeNull()
   expect(joinedInto(event('clock.missed'), cases)).toBeNull()
+})
+test('a crew that calls for help is an alarm of its own that nobody can mute', () => {
+  expect(
+    ['team.distress', 'team.distress_escalated', 'team.distress_answered'].map(kind => kindOf(event(kind))),
+  ).toEqual(['distress', 'distress', null])
+  expect(MUTABLE).not.toContain('distress')
+})
+test('calls for help that nobody has answered come first, the oldest on top, and those that are over are gone', () => {
+  const call = (id: string, raised_at: string, more: Partial<DistressCall> = {}) =>
+    [id, { id, raised_at, answered_at: null, over_at: null, ...more } as DistressCall] as const
+  const calls = new Map([
+    call('answered', '2016-09-19T06:00:00+08:00', { answered_at: '2016-09-19T06:01:00+08:00' }),
+    call('second', '2016-09-19T06:09:00+08:00'),
+    call('first', '2016-09-19T06:08:00+08:00'),
+    call('over', '2016-09-19T05:00:00+08:00', { over_at: '2016-09-19T05:30:00+08:00' }),
+  ])
+  expect(callsOf(calls).map(one => one.id)).toEqual(['first', 'second', 'answered'])
 })

@@ -1,16 +1,19 @@
 /** Alarms: which events are one, sound and title for them, muted by kind. One list per window, newest first. */
-import { computed, reactive, ref, watch } from 'vue'
+import { computed, reactive, ref, watch, watchEffect } from 'vue'
 import { useLive } from '@/shared/live/store'
 import type { LiveEvent } from '@/shared/live/state'
-import { kindOf, KINDS, type AlarmKind } from './alarm-kinds'
+import { callsOf, kindOf, MUTABLE, type AlarmKind } from './alarm-kinds'
 
-export { KINDS, type AlarmKind }
+export { MUTABLE, type AlarmKind }
 export type Alarm = { id: string; kind: AlarmKind; event: LiveEvent; seen: boolean }
 
 const MUTED_KEY = 'rescue.muted'
 const KEPT = 100
+/** So often a call for help sounds again until somebody answers it. */
+const DISTRESS_EVERY_MS = 6_000
 /** Two tones, told apart by pitch and number: an alarm must be known without looking. */
 const TONES: Record<AlarmKind, number[]> = {
+  distress: [1320, 880, 1320, 880, 1320, 880],
   search: [880, 880, 880],
   critical: [988, 988, 988],
   clock: [660, 660],
@@ -45,7 +48,22 @@ function follow(): void {
     const kind = kindOf(event)
     if (!kind) return
     alarms.value = [{ id: event.id, kind, event, seen: false }, ...alarms.value].slice(0, KEPT)
-    if (!muted.has(kind)) play(TONES[kind])
+    // A crew in danger is heard whatever sounded a moment ago, at once and again until it is answered.
+    if (kind !== 'distress' && !muted.has(kind)) play(TONES[kind])
+  })
+  const calls = useLive().state
+  const unanswered = computed(() =>
+    callsOf(calls.value.distress_calls)
+      .filter(call => !call.answered_at)
+      .map(call => call.id + call.presses)
+      .join(),
+  )
+  watchEffect(cleanUp => {
+    if (!unanswered.value) return
+    const call = () => play(TONES.distress, true)
+    call()
+    const timer = setInterval(call, DISTRESS_EVERY_MS)
+    cleanUp(() => clearInterval(timer))
   })
   watch(unseen, count => {
     const title = document.title.replace(/^\(\d+\) /, '')
@@ -64,9 +82,9 @@ function seeAll(): void {
 }
 
 /** At most one sound in two seconds: many alarms at once are one call for attention. */
-function play(tones: number[]): void {
+function play(tones: number[], inAnyCase = false): void {
   const at = performance.now()
-  if (at - lastSound < 2_000) return
+  if (at - lastSound < 2_000 && !inAnyCase) return
   lastSound = at
   // A browser gives no sound before the first key or click; the title and the bell tell all the same.
   if (!navigator.userActivation?.hasBeenActive) return

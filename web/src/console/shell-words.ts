@@ -30,6 +30,7 @@ export const words = {
       kinds: '按类别静音',
     },
     alarm: {
+      distress: '队员求助',
       search: '寻找队伍告警',
       clock: '超时',
       gap: '救助圈缺口',
@@ -62,6 +63,7 @@ export const words = {
       title: '键盘',
       desks: '切换席位',
       bell: '告警',
+      distress: '答复队员求助（输入中也可用）',
       help: '本说明',
       board: '态势席',
       move: '上一条 / 下一条案卷',
@@ -108,6 +110,7 @@ export const words = {
       kinds: 'Mute by kind',
     },
     alarm: {
+      distress: 'Crew calls for help',
       search: 'Search alarm',
       clock: 'Clock missed',
       gap: 'Gap in the circle',
@@ -140,6 +143,7 @@ export const words = {
       title: 'Keyboard',
       desks: 'Change desk',
       bell: 'Alarms',
+      distress: 'Answer a crew that calls for help (also while typing)',
       help: 'This help',
       board: 'Board',
       move: 'Previous / next case',

@@ -3,6 +3,7 @@ import { makeWords } from '@/shared/words'
 import { words as admin } from './admin/words'
 import { words as board } from './board/words'
 import { words as caseWords } from './case/words'
+import { words as distress } from './distress/words'
 import { words as hotline } from './hotline/words'
 import { words as leader } from './leader/words'
 import { words as map } from './map/words'
@@ -16,6 +17,7 @@ export const i18n = makeWords({
   admin,
   board,
   case: caseWords,
+  distress,
   hotline,
   leader,
   map,

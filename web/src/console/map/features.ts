@@ -2,7 +2,7 @@
 import type { Busy } from '@/shared/live/doing'
 import { doing } from '@/shared/live/doing'
 import type { Place } from '@/shared/live/places'
-import type { State } from '@/shared/live/state'
+import type { DistressCall, State } from '@/shared/live/state'
 import type { Due } from '@/shared/lights'
 import { SIGN } from '@/shared/lights'
 
@@ -65,4 +65,14 @@ export function casePoints(lines: readonly Due[], say: (group: string, code: str
     }),
   )
   return { type: 'FeatureCollection', features: features.reverse() }
+}
+
+/** Crews that call for help; named: what stands at the place. Those without a position are in the banner alone. */
+export function distressPoints(calls: readonly DistressCall[], named: (call: DistressCall) => string): Points {
+  const features = calls.flatMap((call, n) =>
+    call.lon === null || call.lat === null
+      ? []
+      : [point(n + 1, call.lon, call.lat, { id: call.id, label: named(call), answered: !!call.answered_at })],
+  )
+  return { type: 'FeatureCollection', features }
 }

@@ -16,7 +16,18 @@ export const DRAWN: Record<LayerName, string[]> = {
   teams: ['teams'],
 }
 const NOTHING = { type: 'FeatureCollection' as const, features: [] }
-const SOURCES = ['circle', 'gaps', 'sightings', 'tracks', 'route', 'facilities', 'chosen', 'cases', 'teams'] as const
+const SOURCES = [
+  'circle',
+  'gaps',
+  'sightings',
+  'tracks',
+  'route',
+  'facilities',
+  'chosen',
+  'cases',
+  'teams',
+  'distress',
+] as const
 export type SourceName = (typeof SOURCES)[number]
 
 export function addOverlays(map: GlMap): void {
@@ -156,6 +167,31 @@ export function addOverlays(map: GlMap): void {
       'symbol-z-order': 'source',
     },
     paint: { 'text-color': colour('panel') },
+  })
+  add({
+    id: 'distress-ring',
+    type: 'circle',
+    source: 'distress',
+    paint: {
+      'circle-radius': 22,
+      'circle-color': colour('red'),
+      'circle-opacity': ['case', ['get', 'answered'], 0.12, 0.35],
+      'circle-stroke-color': colour('red'),
+      'circle-stroke-width': ['case', ['get', 'answered'], 2, 5],
+    },
+  })
+  add({
+    id: 'distress',
+    type: 'symbol',
+    source: 'distress',
+    layout: {
+      ...text,
+      'text-field': ['get', 'label'],
+      'text-size': 15,
+      'text-offset': [0, 1.9],
+      'text-allow-overlap': true,
+    },
+    paint: { ...halo, 'text-color': colour('red') },
   })
 }
 

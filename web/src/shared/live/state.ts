@@ -11,6 +11,7 @@ export type Offer = Shapes['Offer']
 export type Clock = Shapes['ClockRow']
 export type Team = Shapes['TeamShown']
 export type Approval = Shapes['Approval']
+export type DistressCall = Shapes['DistressShown']
 export type Snapshot = Shapes['Board']
 export type Stage = Case['stage']
 type Row = Record<string, unknown>
@@ -43,6 +44,7 @@ export type State = {
   clocks: ReadonlyMap<string, Clock>
   teams: ReadonlyMap<string, Team>
   approvals: ReadonlyMap<string, Approval>
+  distress_calls: ReadonlyMap<string, DistressCall>
 }
 
 const KEYS = {
@@ -51,6 +53,7 @@ const KEYS = {
   clocks: (row: Row) => `${row.case_id}/${row.kind}`,
   teams: (row: Row) => String(row.id),
   approvals: (row: Row) => String(row.id),
+  distress_calls: (row: Row) => String(row.id),
 } as const
 type Table = keyof typeof KEYS
 const TABLES = Object.keys(KEYS) as Table[]
@@ -62,6 +65,7 @@ export const EMPTY: State = {
   clocks: new Map(),
   teams: new Map(),
   approvals: new Map(),
+  distress_calls: new Map(),
 }
 
 /** The state after the message. Numbers that it already has are ignored, so that telling twice is telling once. */
