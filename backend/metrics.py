@@ -37,6 +37,14 @@ LIMITED_ALONE = Counter(
 DELIVERED = Counter(
     "rescue_outbox_ended_total", "Messages to the world outside, by how an attempt went.", ["way", "outcome"]
 )
+CREDENTIALS_REFUSED = Counter(
+    "rescue_push_credentials_refused_total",
+    "Times that a push service or the SMS gateway did not take our key.",
+    ["way"],
+)
+NOTICES = Counter(
+    "rescue_notices_total", "Notices by how far up the ladder they came and why they ended.", ["rung", "ended"]
+)
 CIRCLE_SHARE = Gauge("rescue_circle_share", "Risk-weighted share of the city that a free team reaches in time.")
 OPEN_SOCKETS = Gauge("rescue_open_sockets", "Live feeds open in this process.")
 FAULTS = Counter("rescue_worker_faults_total", "Things that were due and failed; they are tried again.", ["what"])

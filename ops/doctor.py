@@ -13,7 +13,7 @@ import msgspec
 from backend.city import open_city
 from backend.errors import Refused
 from backend.settings import read as read_settings
-from ops import check_machine, check_services
+from ops import check_machine, check_push, check_services
 from ops.findings import Check, Finding, Patient, judged, well
 from ops.local import services
 
@@ -99,6 +99,8 @@ CHECKS: tuple[Check, ...] = (
     check_services.check_database,
     check_services.check_redis,
     check_city,
+    check_push.check_push,
+    check_push.check_refused,
 )
 
 

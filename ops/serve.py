@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from uuid import UUID
 
 import structlog
 import uvicorn
@@ -17,7 +16,6 @@ from litestar import Litestar
 from prometheus_client import start_http_server
 
 from backend import anchors, in_force, metrics, retention
-from backend.access import keys
 from backend.app import Parts, create_app
 from backend.city import City, open_city
 from backend.clock import Clock, SystemClock
@@ -27,8 +25,7 @@ from backend.heap import settle
 from backend.intake.photo_store import FolderStore
 from backend.live.nudge import Nudge
 from backend.live.wire import Wire, cancel
-from backend.notify.deliver import Senders, keep_delivering
-from backend.notify.webhook import Target, WebhookSender
+from backend.notify.deliver import keep_delivering
 from backend.office import Office
 from backend.settings import Settings
 from backend.steady import SteadyTime
@@ -36,6 +33,7 @@ from backend.stopping import Stopping
 from backend.worker import Worker
 from ops import start
 from ops.local import services
+from ops.senders import senders_of
 from ops.socket_protocol import SocketProtocol
 
 _log = structlog.get_logger("serve")
@@ -145,7 +143,7 @@ async def run_worker(settings: Settings) -> None:
         nudge = Nudge(city.id, wire)
         office = Office(city, engine, nudge, ring=settings.ring)
         await in_force.follow(office)
-        senders: Senders = {"webhook": webhook_sender(office, settings)}
+        senders = senders_of(office, settings)
         duties = [
             asyncio.create_task(Worker(office, clock, stopping).run(nudge.listener()), name="worker"),
             asyncio.create_task(
@@ -199,15 +197,3 @@ def _city(settings: Settings) -> City:
     if city.roads is not None:
         warm_up(city.roads)
     return city
-
-
-def webhook_sender(office: Office, settings: Settings) -> WebhookSender:
-    """The way to partners: each message goes to the address its key names, signed with that key's secret."""
-
-    real = SystemClock()
-
-    async def find(key_id: str) -> Target | None:
-        webhook = await keys.find_webhook(office, UUID(key_id), secret_key=settings.secret_key, now=real.now())
-        return Target(webhook.url, webhook.secret, webhook.old_secret) if webhook else None
-
-    return WebhookSender(find, allowed_networks=settings.webhook_networks)

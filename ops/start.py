@@ -13,11 +13,11 @@ import structlog
 from backend.errors import Invalid
 from backend.logs import configure_logs
 from backend.settings import Settings
-from ops import check_machine, check_services, doctor
+from ops import check_machine, check_push, check_services, doctor
 from ops.findings import Check, Finding
 from ops.local import services
 
-WORKS_WITHOUT = frozenset({"redis", "clock_skew", "roads", "policy", "disk", "after"})
+WORKS_WITHOUT = frozenset({"redis", "clock_skew", "roads", "policy", "disk", "after", "push"})
 """Findings that a process starts with all the same."""
 
 FOR_A_WORKER: tuple[Check, ...] = (
@@ -27,6 +27,7 @@ FOR_A_WORKER: tuple[Check, ...] = (
     check_services.check_database,
     check_services.check_redis,
     doctor.check_city,
+    check_push.check_push,
 )
 FOR_A_SERVER: tuple[Check, ...] = (*FOR_A_WORKER, check_machine.check_port)
 

@@ -15,7 +15,7 @@ from backend import db
 from backend.clock import SystemClock
 from backend.ids import new_id
 from backend.notify.deliver import keep_delivering
-from ops.serve import webhook_sender
+from ops.senders import webhook_sender
 from tests.api.builders import IN_XIGANG, IN_ZHONGSHAN, Api, Person, a_report, problem_of
 
 
