@@ -45,6 +45,7 @@ from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
 from backend.live.feed import Feed
 from backend.live.hub import Hub
+from backend.live.notices import Notices
 from backend.live.nudge import Nudge
 from backend.live.positions import Positions
 from backend.live.wire import Wire
@@ -112,6 +113,8 @@ class Parts:
         self.hub = Hub(self.office, self.nudge, self.clock)
         self.places = Positions(city.id, self.wire)
         self.places.on_news(self.hub.positions)
+        self.notices = Notices(city.id, self.wire)
+        self.notices.on_news(self.hub.notice)
         self.feed = Feed(self.hub, self._snapshot)
         self.filing = Filing(self.office)
         self.tracks = Tracks(self.office)

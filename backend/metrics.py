@@ -42,9 +42,7 @@ CREDENTIALS_REFUSED = Counter(
     "Times that a push service or the SMS gateway did not take our key.",
     ["way"],
 )
-NOTICES = Counter(
-    "rescue_notices_total", "Notices by how far up the ladder they came and why they ended.", ["rung", "ended"]
-)
+NOTICES = Counter("rescue_notices_total", "Notices that came to this rung of the ladder.", ["rung"])
 CIRCLE_SHARE = Gauge("rescue_circle_share", "Risk-weighted share of the city that a free team reaches in time.")
 OPEN_SOCKETS = Gauge("rescue_open_sockets", "Live feeds open in this process.")
 FAULTS = Counter("rescue_worker_faults_total", "Things that were due and failed; they are tried again.", ["what"])

@@ -15,11 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import in_force, metrics
 from backend.access.actor import SYSTEM
-from backend.clock import Clock
-from backend.dispatch import distress, escalation, offers, revisits, searching
+from backend.clock import Clock, SystemClock
+from backend.dispatch import distress, escalation, ladder, offers, revisits, searching
 from backend.dispatch.change import Command
 from backend.dispatch.circle_watch import Watch, sound_alarm
 from backend.dispatch.clocks import ClockKind
+from backend.dispatch.ladder import Ways
+from backend.live.notices import Told
+from backend.notify import notices, outbox
 from backend.office import Office
 from backend.stopping import Stopping
 
@@ -41,9 +44,12 @@ class Ear(Protocol):
 class Worker:
     """One process's worker: its office, its clock, and its view of the teams."""
 
-    def __init__(self, office: Office, clock: Clock, stopping: Stopping | None = None) -> None:
-        """stopping: once on, the thing in hand is finished and nothing more is begun."""
+    def __init__(
+        self, office: Office, clock: Clock, stopping: Stopping | None = None, *, ways: Ways | None = None
+    ) -> None:
+        """stopping: once on, the thing in hand is finished and nothing more is begun. ways: how notices go out; none."""
         self.office, self.clock = office, clock
+        self.ways = ways or Ways(senders=(), live=_to_nobody, machine_now=SystemClock().now)
         self.stopping = stopping or Stopping()
         self.watch = Watch(office)
         self._resting: dict[object, datetime] = {}
@@ -72,6 +78,8 @@ class Worker:
         done += await self._each(distress.due_calls, self._distress)
         done += await self._each(revisits.due_revisits, self._revisit)
         done += await self._search()
+        done += await self._each(outbox.due_notices, self._begin_notice)
+        done += await self._each(notices.due, self._climb)
         await self._look_at_the_circle(self.clock.now())
         return done
 
@@ -119,6 +127,12 @@ class Worker:
     async def _revisit(self, revisit_id: UUID, command: Command) -> bool:
         return await revisits.open_revisit(self.office, revisit_id, command) is not None
 
+    async def _begin_notice(self, message_id: UUID, command: Command) -> bool:
+        return await ladder.begin(self.office, message_id, self.ways, command)
+
+    async def _climb(self, notice_id: UUID, command: Command) -> bool:
+        return await ladder.climb(self.office, notice_id, self.ways, command)
+
     async def _search(self) -> int:
         """One by one, or together when many wait and the policy wants it."""
         now = self.clock.now()
@@ -157,6 +171,10 @@ class Worker:
                 await sound_alarm(self.office, picture, _command("circle", now))
         except Exception:  # noqa: BLE001 - the picture is for looking at: the loop goes on without it
             _log.exception("circle")
+
+
+def _to_nobody(_: Told) -> None:
+    """There is no live feed: who is told is told otherwise."""
 
 
 def _command(name: str, now: datetime) -> Command:

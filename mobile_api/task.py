@@ -17,6 +17,8 @@ from backend.dispatch.distress import DistressNow
 from backend.dispatch.matching import Candidate
 from backend.dispatch.protection.season import season_of
 from backend.dispatch.records import Case, CaseChannel, ClockRow, Offer
+from backend.notify import notices
+from backend.notify.receipts import Told, code_for
 from backend.office import Office
 from backend.patrol import duty
 from backend.patrol.duty import Presence
@@ -85,10 +87,18 @@ class Kit(Struct, frozen=True, kw_only=True):
     decline_reasons: list[DeclineReason]
 
 
+class NoticeNow(Struct, frozen=True):
+    """What the team is being told and nobody has acknowledged: the phone that shows the task says so with the code."""
+
+    id: UUID
+    code: str
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """Everything a team's phone needs now: its presence, the offer held out to it with its case, or the case it has.
 
-    why: the reasons for this team. visit: None until it arrived. now: the office's time.
+    why: the reasons for this team. visit: None until it arrived. notice: to be acknowledged (POST /api/notices/{id}/received).
+    now: the office's time.
     """
 
     presence: Presence
@@ -100,6 +110,7 @@ class Task(Struct, frozen=True, kw_only=True):
     visit: Visit | None
     kit: Kit
     distress: DistressNow | None
+    notice: NoticeNow | None
     now: datetime
     seq: int
 
@@ -122,9 +133,17 @@ async def task_of(tx: AsyncConnection, office: Office, team_id: UUID, *, by: Act
         visit=Visit(visit.arrived_at) if visit else None,
         kit=await _kit(tx, office, by, now),
         distress=await distress.current(tx, office, team_id),
+        notice=await _notice(tx, office, by, team_id),
         now=now,
         seq=seq,
     )
+
+
+async def _notice(tx: AsyncConnection, office: Office, by: Actor, team_id: UUID) -> NoticeNow | None:
+    notice = await notices.newest_of_team(tx, office, team_id)
+    if notice is None or by.session_id is None:
+        return None
+    return NoticeNow(notice.id, code_for(office.ring, notice.id, Told("session", by.session_id)))
 
 
 async def _why(tx: AsyncConnection, office: Office, mine: list[Offer]) -> list[Sentence]:

@@ -20,9 +20,11 @@ from backend.app import Parts, create_app
 from backend.city import City, open_city
 from backend.clock import Clock, SystemClock
 from backend.db import make_engine
+from backend.dispatch.ladder import Ways
 from backend.geo.warm import warm_up
 from backend.heap import settle
 from backend.intake.photo_store import FolderStore
+from backend.live.notices import Notices
 from backend.live.nudge import Nudge
 from backend.live.wire import Wire, cancel
 from backend.notify.deliver import keep_delivering
@@ -144,8 +146,10 @@ async def run_worker(settings: Settings) -> None:
         office = Office(city, engine, nudge, ring=settings.ring)
         await in_force.follow(office)
         senders = senders_of(office, settings)
+        told = Notices(city.id, wire)
+        ways = Ways(senders=frozenset(senders), live=told.tell, machine_now=SystemClock().now)
         duties = [
-            asyncio.create_task(Worker(office, clock, stopping).run(nudge.listener()), name="worker"),
+            asyncio.create_task(Worker(office, clock, stopping, ways=ways).run(nudge.listener()), name="worker"),
             asyncio.create_task(
                 keep_delivering(office, senders, SystemClock(), nudge.listener, stopping), name="outbox"
             ),

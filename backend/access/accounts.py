@@ -4,6 +4,7 @@ Every change is an event (`account.created`, `account.changed`) that names the l
 else about the person. A changed or deactivated account's live sockets close when the hub reads that event.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import ARRAY, Text, cast, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import log
+from backend import log, personal
 from backend.access import attempts, passwords
 from backend.access.actor import Actor
 from backend.access.once import Once, first_answer, keep_answer
@@ -28,12 +29,16 @@ from backend.office import Office
 from backend.policy.permissions import NOT_FOR_PEOPLE
 
 LARGEST_PAGE = 200
+DUTY_PHONE = re.compile(r"\+?[0-9](?:[ -]?[0-9]){4,19}")
 # A role with one of these could give itself the rest: only who may write accounts everywhere gives it.
 GOVERNING = frozenset({"account:write", "policy:write", "key:write"})
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """One who may sign in. regions: codes whose area, with everything below, is theirs. second_factor: it is set up."""
+    """One who may sign in. regions: codes whose area, with everything below, is theirs. second_factor: it is set up.
+
+    has_duty_phone: there is a number to be texted at; what it is nobody reads.
+    """
 
     id: UUID
     login: str
@@ -44,10 +49,11 @@ class Account(Struct, frozen=True, kw_only=True):
     active: bool
     created_at: datetime
     second_factor: bool = False
+    has_duty_phone: bool = False
 
 
 class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an account is made from."""
+    """What an account is made from. duty_phone: texted when a push to the team is not acknowledged."""
 
     login: str
     name: str
@@ -55,6 +61,7 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     roles: list[str]
     regions: list[str] = []
     team_id: UUID | None = None
+    duty_phone: str | None = None
 
 
 class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -65,6 +72,7 @@ class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     regions: list[str] | UnsetType = UNSET
     team_id: UUID | UnsetType | None = UNSET
     active: bool | UnsetType = UNSET
+    duty_phone: str | UnsetType | None = UNSET
 
 
 class Page(Struct, frozen=True):
@@ -74,10 +82,12 @@ class Page(Struct, frozen=True):
     next: str | None
 
 
-_STORED = [name for name in Account.__struct_fields__ if name != "second_factor"]
+_SAID_ONLY = {"second_factor", "has_duty_phone"}
+_STORED = [name for name in Account.__struct_fields__ if name not in _SAID_ONLY]
 _COLUMNS = [
     *(accounts.c[name] for name in _STORED),
     accounts.c.totp_confirmed_at.is_not(None).label("second_factor"),
+    accounts.c.duty_phone_sealed.is_not(None).label("has_duty_phone"),
 ]
 
 
@@ -94,12 +104,13 @@ async def create(
         team_id=new.team_id,
         active=True,
         created_at=now,
+        has_duty_phone=new.duty_phone is not None,
     )
     _check(office, account)
     demand_may_write(office, by, account)
     wants = {name: getattr(new, name) for name in NewAccount.__struct_fields__ if name != "password"}
     command = Once(id=command_id, name="account.create", by=by, now=now, wants=wants)
-    row = {name: getattr(account, name) for name in _STORED}
+    row = {name: getattr(account, name) for name in _STORED} | _phone(office, account.id, new.duty_phone)
     row["password_hash"] = await passwords.hash_password(new.password, names=names_of(office, account.login))
     try:
         async with office.begin() as tx:
@@ -160,14 +171,16 @@ async def change(
             if (first := await first_answer(tx, office, command)) is not None:
                 return msgspec.convert(first, Account)
             before = await lock(tx, office, account_id)
+            phone = _phone(office, account_id, new_values.get("duty_phone", UNSET))
             after = _changed(before, new_values)
             _check(office, after)
             _demand_may_change(office, by, before, after)
             await keep_answer(tx, office, command, after)
-            if after == before:
+            if after == before and not phone:
                 return before
             changed = _difference(before, after)
-            await tx.execute(update(accounts).where(is_account(office, account_id)).values(**changed))
+            await tx.execute(update(accounts).where(is_account(office, account_id)).values(**changed, **phone))
+            changed |= dict.fromkeys(["duty_phone"] if phone else [])
             ended = (
                 [] if after.active else await end_sessions(tx, office, account_id, "account_inactive", by=by, now=now)
             )
@@ -285,6 +298,9 @@ def _object(account: Account) -> Object:
 
 
 def _changed(before: Account, new_values: dict[str, Any]) -> Account:
+    new_values = dict(new_values)
+    if "duty_phone" in new_values:
+        new_values["has_duty_phone"] = new_values.pop("duty_phone") is not None
     if "name" in new_values:
         new_values["name"] = _name(new_values["name"])
     for several in ("roles", "regions"):
@@ -294,7 +310,7 @@ def _changed(before: Account, new_values: dict[str, Any]) -> Account:
 
 
 def _difference(before: Account, after: Account) -> dict[str, Any]:
-    return {n: v for n, v in msgspec.structs.asdict(after).items() if getattr(before, n) != v}
+    return {n: v for n in _STORED if (v := getattr(after, n)) != getattr(before, n)}
 
 
 def _demand_may_change(office: Office, by: Actor, before: Account, after: Account) -> None:
@@ -360,6 +376,20 @@ def _name(text: str) -> str:
     if not 1 <= len(text.strip()) <= 64:
         raise Invalid("姓名为 1 至 64 个字符。", "A name has 1 to 64 characters.", field="name")
     return text.strip()
+
+
+def _phone(office: Office, account_id: UUID, number: str | UnsetType | None) -> dict[str, bytes | None]:
+    """The number as the table takes it; nothing when it stays as it is. Raises Invalid."""
+    if number is UNSET:
+        return {}
+    if number is not None and not DUTY_PHONE.fullmatch(number):
+        raise Invalid(
+            "值班手机号应为 5 至 20 位数字，可带 + 和短横线。",
+            "A duty phone has 5 to 20 digits, perhaps with + and hyphens.",
+            field="duty_phone",
+        )
+    plain = None if number is None else number.replace(" ", "").replace("-", "")
+    return personal.sealed(office.ring, accounts, {"duty_phone": plain}, key=account_id)
 
 
 def _meaning_of(fault: IntegrityError, account: Account) -> Exception:

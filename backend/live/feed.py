@@ -143,6 +143,8 @@ class Feed:
             await inbox.something()
             while inbox.events:
                 await self._tell(line, inbox)
+            while inbox.notes:
+                await _send(line, inbox.notes.popleft())
             places, inbox.places = inbox.places, None
             if places is not None:
                 await _send(line, places.message)

@@ -23,12 +23,15 @@ from backend import in_force, log, metrics
 from backend.access import sessions
 from backend.access.actor import Actor
 from backend.clock import Clock, SystemClock
+from backend.live import notices
 from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, TOGETHER_CHARS, Closing, Inbox, News
 from backend.live.moves import Frame, Known, Moves
 from backend.live.nudge import POLL_S, Nudge
 from backend.live.positions import Fix
 from backend.live.visibility import may_follow, may_see
 from backend.live.wire import cancel
+from backend.notify import receipts
+from backend.notify.push import payload_of
 from backend.office import Office
 
 INBOX_SIZE = 256
@@ -199,6 +202,15 @@ class Hub:
     def positions(self, fixes: Sequence[Fix]) -> None:
         """New positions: handed out within a second, the newest of each team."""
         self._moves.hear(fixes)
+
+    def notice(self, told: notices.Told) -> None:
+        """What a team is being told, to those of it who are here, each with the code of their own receipt."""
+        for inbox in self.inboxes():
+            actor = inbox.actor
+            if actor.team_id == told.team_id and actor.session_id is not None and not actor.must_enrol:
+                receiver = receipts.Told("session", actor.session_id)
+                payload = payload_of(self.office, told.notice_id, told.told, receiver)
+                inbox.put_note(_encode({"type": "notice", **payload}).decode())
 
     async def _follow_log(self) -> None:
         listener = self._nudge.listener()

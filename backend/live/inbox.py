@@ -13,6 +13,7 @@ from backend.live.moves import Places, View
 
 TOGETHER_CHARS = 64 * 1024
 """Events that are ready together go out in messages of about this size."""
+MOST_NOTES = 20
 
 
 class Closing(Struct, frozen=True):
@@ -66,6 +67,7 @@ class Inbox:
         self.events: deque[tuple[int, str]] = deque()
         self.places: Places | None = None
         self.pulse: tuple[int, str] | None = None
+        self.notes: deque[str] = deque(maxlen=MOST_NOTES)
         self.closing: Closing | None = None
         self.last_words: Closing | None = None
         self.passed = -1  # the number up to which the socket was told
@@ -114,11 +116,17 @@ class Inbox:
         self.pulse = (seq, message)
         self._something.set()
 
+    def put_note(self, message: str) -> None:
+        """A notice for who is at this socket; it has no number."""
+        self.notes.append(message)
+        self._something.set()
+
     def close(self, closing: Closing) -> None:
         """The socket is to be closed with this; what waits is dropped. The first reason stays."""
         if self.closing is None:
             self.closing = closing
             self.events.clear()
+            self.notes.clear()
             self.places = self.pulse = None
             self._closed.set()
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from backend import metrics
 from backend.clock import Clock
-from backend.notify import outbox
+from backend.notify import notices, outbox
 from backend.notify.senders import Message, Sender, TryLater, Undeliverable, Way
 from backend.office import Office
 from backend.stopping import Stopping
@@ -146,6 +146,7 @@ async def _claim(
     async with office.db.begin() as tx:
         messages = await outbox.claim(tx, office, way, now=now, lease=lease, limit=limit, not_to=not_to or [])
         wanted = await outbox.still_wanted(tx, office, messages)
+        wanted &= await notices.deliverable(tx, office, messages, now)
         dropped = [message for message in messages if message.id not in wanted]
         for message in dropped:
             await outbox.end(tx, office, message, "dropped", now=now, reason="no longer wanted")

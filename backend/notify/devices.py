@@ -26,6 +26,7 @@ from backend.notify.offered import Offered
 from backend.notify.senders import DeviceKind
 from backend.office import Office
 
+KINDS = frozenset({"web_push", "fcm", "jpush"})
 AUTH_BYTES = 16
 LONGEST_ADDRESS = 2_000
 
@@ -133,32 +134,49 @@ async def used(office: Office, device_id: UUID, now: datetime) -> None:
 # --- who can be reached ----------------------------------------------------------------------------------------------
 
 
-def of_team(office: Office, team_id: UUID, now: datetime) -> Select[Any]:
-    """The devices of a team that is on duty, of people who are signed in now (I12): id and kind."""
-    on_duty = select(db.presence.c.team_id).where(
-        db.presence.c.city_id == office.city_id,
-        db.presence.c.team_id == team_id,
-        db.presence.c.state != "off_duty",
-    )
-    return _alive(office, now).where(db.accounts.c.team_id == team_id, on_duty.exists())
-
-
-def of_role(office: Office, role: str, region: str, now: datetime) -> Select[Any]:
-    """The devices of those with this role whose regions the region lies in, signed in now: id and kind."""
-    above = office.city.lineage([region])
-    return _alive(office, now).where(
-        literal(role) == any_(db.accounts.c.roles),
-        db.accounts.c.regions.bool_op("&&")(cast(list(above), ARRAY(Text))),
-    )
-
-
 def of(office: Office, to: str, now: datetime) -> Select[Any]:
-    """The devices of a notice's `to`: `team:<id>` or `role:<role>:<region>`."""
+    """The devices that a notice may go to now: id and kind. to: `team:<id>` or `role:<role>:<region>`.
+
+    Of people who are signed in; of a team only while it is on duty (I12).
+    """
+    return _alive(office, now).where(_meant(office, to))
+
+
+def numbers_of(office: Office, to: str, now: datetime) -> Select[Any]:
+    """The accounts with a duty phone that a notice may be texted to now: id. Who has signed out everywhere is not texted."""
+    s, a = db.sessions.c, db.accounts.c
+    signed_in = select(s.id).where(
+        s.city_id == a.city_id, s.account_id == a.id, s.revoked_at.is_(None), s.expires_at > now
+    )
+    mine = and_(a.city_id == office.city_id, a.active, a.duty_phone_sealed.is_not(None), signed_in.exists())
+    return select(a.id).where(mine, _meant(office, to))
+
+
+async def number_of(tx: AsyncConnection, office: Office, account_id: UUID) -> str | None:
+    """An account's duty phone."""
+    a = db.accounts.c
+    query = select(a.id, a.duty_phone_sealed).where(a.city_id == office.city_id, a.id == account_id)
+    row = (await tx.execute(query)).first()
+    number: str | None = personal.opened(office.ring, db.accounts, row._mapping)["duty_phone"] if row else None
+    return number
+
+
+def _meant(office: Office, to: str) -> ColumnElement[bool]:
+    """A condition on `accounts`: who a notice is for."""
+    a = db.accounts.c
     what, _, rest = to.partition(":")
     if what == "team":
-        return of_team(office, UUID(rest), now)
+        return and_(a.team_id == UUID(rest), on_duty(office, UUID(rest)))
     role, _, region = rest.partition(":")
-    return of_role(office, role, region, now)
+    above = cast(list(office.city.lineage([region])), ARRAY(Text))
+    return and_(literal(role) == any_(a.roles), a.regions.bool_op("&&")(above))
+
+
+def on_duty(office: Office, team_id: UUID) -> ColumnElement[bool]:
+    """A condition: the team is on duty, or resting."""
+    p = db.presence.c
+    mine = and_(p.city_id == office.city_id, p.team_id == team_id, p.state != "off_duty")
+    return select(p.team_id).where(mine).exists()
 
 
 async def find(office: Office, device_id: UUID, now: datetime) -> Device | None:

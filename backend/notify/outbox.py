@@ -26,6 +26,8 @@ AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
 LONGEST_ERROR = 300
 PERSONAL_WAYS = frozenset({"sms"})
 """What goes to somebody's own number: number and text are sealed."""
+OUTSIDE = ("only_while", "notice_id", "account_id")
+"""What is asked of such a message before it is opened."""
 
 
 class Waiting(Struct, frozen=True):
@@ -70,11 +72,26 @@ async def enqueue(
     return message_id
 
 
+async def due_notices(tx: AsyncConnection, office: Office, now: datetime, *, limit: int = 200) -> list[UUID]:
+    """Notices that are yet to begin, oldest first: it is not decided by what they go."""
+    mine = and_(outbox.c.city_id == office.city_id, outbox.c.way == "push", outbox.c.state == "waiting")
+    query = select(outbox.c.id).where(mine, outbox.c.send_at <= now).order_by(outbox.c.send_at, outbox.c.id)
+    return list((await tx.execute(query.limit(limit))).scalars())
+
+
+async def take(tx: AsyncConnection, office: Office, message_id: UUID) -> Message | None:
+    """A message that waits, held until the commit, unless somebody holds it."""
+    mine = and_(outbox.c.city_id == office.city_id, outbox.c.id == message_id, outbox.c.state == "waiting")
+    columns = [*(outbox.c[name] for name in Message.__struct_fields__), outbox.c.letter_sealed]
+    row = (await tx.execute(select(*columns).where(mine).with_for_update(skip_locked=True))).first()
+    return _opened(office, row._mapping) if row is not None else None
+
+
 def _addressed(office: Office, way: Way, to: str, message: dict[str, Any]) -> dict[str, Any]:
     """What a way to a person's own number says lies sealed; outside stands a name for the number and when it is wanted."""
     if way not in PERSONAL_WAYS:
         return {"to": to, "message": message}
-    outside = {name: message[name] for name in ("only_while",) if name in message}
+    outside = {name: message[name] for name in OUTSIDE if name in message}
     return {"to": _known_as(office, way, to), "message": outside, "letter": {"to": to, "message": message}}
 
 

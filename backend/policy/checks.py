@@ -124,6 +124,7 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("protection", "report_up_within"): p.protection.report_up_within,
         ("verification", "stay_at_least"): p.verification.stay_at_least,
         ("verification", "entered_within"): p.verification.entered_within,
+        **{("notify", name): getattr(p.notify, name) for name in p.notify.__struct_fields__},
         **{("retention", name): getattr(p.retention, name) for name in p.retention.__struct_fields__},
         **{("search", "phases", n, "wait"): phase.wait for n, phase in enumerate(p.search.phases)},
         **{("search", "phases", n, "within"): phase.within for n, phase in enumerate(p.search.phases) if phase.within},
@@ -197,6 +198,21 @@ def _kept_by_law(p: Policy) -> Iterator[Fault]:
         yield Fault(("retention", "positions_thinned"), zh, en)
 
 
+def _ladder(p: Policy) -> Iterator[Fault]:
+    """Each rung after the one before; not at all makes no sense, since a person has to hear of it in the end."""
+    n = p.notify
+    if not all(span.is_elapsed for span in (n.push_after, n.sms_after, n.not_reached_after)):
+        return  # said by another check
+    if n.sms_after.seconds < n.push_after.seconds:
+        yield Fault(("notify", "sms_after"), "不能早于 push_after。", "must not come before push_after.")
+    if n.not_reached_after.seconds < n.sms_after.seconds or n.not_reached_after.amount <= 0:
+        yield Fault(
+            ("notify", "not_reached_after"),
+            "须大于 0，且不早于 sms_after。",
+            "must be above 0, and not before sms_after.",
+        )
+
+
 def _circle(p: Policy) -> Iterator[Fault]:
     if not 0 <= p.circle.sweep_res - p.circle.show_res <= _FINER_MAX:
         zh, en = "须比 show_res 细 0 到 3 级。", "must be 0 to 3 steps finer than show_res."
@@ -247,6 +263,7 @@ _CHECKS: Final[tuple[Callable[[Policy], Iterator[Fault]], ...]] = (
     _elapsed_only,
     _positive,
     _kept_by_law,
+    _ladder,
     _circle,
     _working_time,
 )

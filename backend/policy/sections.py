@@ -232,6 +232,17 @@ class Retention(msgspec.Struct, frozen=True):
     parked_calls: Span
 
 
+class Notify(msgspec.Struct, frozen=True):
+    """How a notice climbs until a phone says that it was shown; each counted from when it began.
+
+    Only what a team has to answer goes beyond the push (backend.dispatch.ladder).
+    """
+
+    push_after: Span
+    sms_after: Span
+    not_reached_after: Span
+
+
 class SignIn(msgspec.Struct, frozen=True):
     """Signing in. second_factor: the roles that must show a one-time code besides the password."""
 
@@ -287,6 +298,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     verification: Verification
     referral: Referral
     retention: Retention
+    notify: Notify
     sign_in: SignIn
     roles: dict[Role, tuple[str, ...]]
 

@@ -151,6 +151,9 @@ class Officer:
             self._trouble("task", reply)
             return
         task = reply.body
+        if (notice := task["notice"]) is not None:
+            said = {"code": notice["code"], "shown": True}
+            await self._phone.post(f"/api/notices/{notice['id']}/received", said)
         presence, offer, case = task["presence"], task["offer"], task["case"]
         ends = presence["shift_ends_at"]
         self._shift_ends = datetime.fromisoformat(ends) if ends else None

@@ -229,7 +229,7 @@ class Town:
         """What waits in the outbox, oldest first: `to`, `way`, and the message's own members."""
         rows = sorted(await self.rows(tables.outbox), key=lambda row: row["id"])
         told = [{"to": row["to"], "way": row["way"], "case_id": row["case_id"], **row["message"]} for row in rows]
-        return [one for one in told if kind is None or one["kind"] == kind]
+        return [one for one in told if kind is None or one.get("kind") == kind]
 
     async def status(self, receipt: str) -> str:
         """What a reporter reads under their receipt."""

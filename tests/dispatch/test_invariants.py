@@ -10,15 +10,16 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from backend import db as tables
-from backend.access.actor import Actor
-from backend.dispatch import approvals, board, desk, field, offers, verification
+from backend.access.actor import SYSTEM, Actor
+from backend.dispatch import approvals, board, desk, field, ladder, offers, searching, verification
 from backend.dispatch.change import Answer, Command
 from backend.dispatch.field import Arrival
+from backend.dispatch.ladder import Ways
 from backend.dispatch.records import Offer
 from backend.errors import Conflict, NotAllowed, NotFound
 from backend.ids import new_id
-from backend.notify.deliver import deliver_due
-from backend.notify.senders import Message, Retry
+from backend.live.notices import Told
+from backend.notify import outbox
 from tests.conftest import START
 from tests.dispatch.builders import (
     CHECKER,
@@ -134,23 +135,26 @@ async def test_a_case_that_is_only_held_out_is_not_shown_as_dispatched(town: Tow
         assert await board.count_by_stage(tx, town.office, DISPATCHER) == {"dispatched": 1}
 
 
-class Phones:
-    """The world outside: keeps what it was given."""
-
-    timeout_s = 5.0
-    retry = Retry()
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str, str]] = []
-
-    async def send(self, message: Message, now: datetime) -> None:  # noqa: ARG002 - when it is, is all the same
-        self.got.append((message.to, message.message["kind"]))
-
-
 async def _told(town: Town) -> list[tuple[str, str]]:
-    phones = Phones()
-    await deliver_due(town.office, {"push": phones}, LATER)
-    return [(to, kind) for to, kind in phones.got if to.startswith("team:")]
+    """What teams are told of what waits in the outbox now."""
+    got: list[tuple[str, str]] = []
+
+    def hear(told: Told) -> None:
+        got.append((f"team:{told.team_id}", told.told["kind"]))
+
+    ways = Ways(senders=(), live=hear, machine_now=town.clock.now)
+    async with town.office.db.connect() as tx:
+        waiting = await outbox.due_notices(tx, town.office, LATER)
+    for message_id in waiting:
+        await ladder.begin(town.office, message_id, ways, town.by(SYSTEM))
+    return got
+
+
+async def _held_out_now(town: Town) -> UUID:
+    """A case whose team is yet to be told."""
+    case_id = await town.accepted()
+    await searching.search_case(town.office, town.worker.watch.roster, case_id, town.by(SYSTEM))
+    return case_id
 
 
 async def _end_by(town: Town, case_id: UUID, how: str) -> None:
@@ -171,14 +175,14 @@ async def _end_by(town: Town, case_id: UUID, how: str) -> None:
 @pytest.mark.invariant("I4")
 @pytest.mark.parametrize("how", ["accepted", "assigned to another", "declined", "lapsed", "void", "suspend"])
 async def test_a_notice_of_an_offer_that_has_ended_meanwhile_is_not_sent(town: Town, how: str) -> None:
-    case_id = await town.offered()
+    case_id = await _held_out_now(town)
     await _end_by(town, case_id, how)
     assert "offer.made" not in [kind for _, kind in await _told(town)]
 
 
 @pytest.mark.invariant("I4")
 async def test_a_notice_of_a_live_offer_is_sent_once(town: Town) -> None:
-    offer = await _offer(town, await town.offered())
+    offer = await _offer(town, await _held_out_now(town))
     assert await _told(town) == [(f"team:{offer.team_id}", "offer.made")]
     assert await _told(town) == []
 
