@@ -172,7 +172,7 @@ _HISTORY: Final[dict[str, Callable[[Board, Row, str, datetime], None]]] = {
 }
 _ENDED_EARLY: Final = frozenset({"case.joined", "case.voided", "case.refused"})
 _ALARMS: Final = frozenset(
-    {"search.alarm", "circle.gap_opened", "circle.gap_closed", "clock.missed", "clock.escalated"}
+    {"search.alarm", "case.not_reached", "circle.gap_opened", "circle.gap_closed", "clock.missed", "clock.escalated"}
 )
 
 

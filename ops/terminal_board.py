@@ -35,6 +35,7 @@ ALARM_WORDS: Final = {
     "no_team_free": ("救助圈内暂无空闲队伍", "no team is free"),
     "nobody_took_it": ("各队均未接受，待人工处理", "nobody took it"),
     "outside_circle": ("最近队伍超过 30 分钟", "beyond 30 minutes"),
+    "not_reached": ("队伍未收到通知", "a team was not reached"),
     "circle.gap_opened": ("救助圈出现缺口", "a gap in the circle"),
     "circle.gap_closed": ("救助圈缺口已补上", "the gap is closed"),
     "clock.missed": ("时限已超", "a clock was missed"),

@@ -26,7 +26,9 @@ from backend.office import Office
 from backend.patrol.past_duty import Duty, duty_at
 
 SHOWN_AFTER_CLOSING: Final = timedelta(days=1)
-ALARMS: Final = ("search.alarm", "clock.missed", "circle.gap_opened", "circle.gap_closed", "team.distress")
+ALARMS: Final = (
+    *("search.alarm", "case.not_reached", "clock.missed", "circle.gap_opened", "circle.gap_closed", "team.distress"),
+)
 DISTRESS: Final = ("team.distress", "team.distress_escalated", "team.distress_answered", "team.distress_over")
 MARKS_AT_MOST: Final = 500
 LONGEST: Final = timedelta(days=1)

@@ -1,8 +1,10 @@
 """Accounts: who may make and change whom, and what the log says of it."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.access import accounts, sessions
@@ -10,6 +12,8 @@ from backend.access.accounts import AccountChange, NewAccount
 from backend.access.actor import SYSTEM, Actor
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, Refused
 from backend.ids import new_id
+from backend.notify.devices import number_of
+from backend.office import Office
 from tests.access.builders import (
     ADMIN,
     CITY,
@@ -191,3 +195,41 @@ async def test_lists_show_what_is_ones_own_business_page_by_page(db: AsyncEngine
 async def test_the_command_line_may_make_the_first_administrator(db: AsyncEngine) -> None:
     new = NewAccount(login="root", name="管理员", password=PASSWORD, roles=["admin"], regions=[CITY])
     assert (await accounts.create(an_office(db), new, by=SYSTEM, now=NOW)).roles == ["admin"]
+
+
+async def test_a_duty_phone_lies_sealed_and_is_set_changed_and_taken_away_unread(db: AsyncEngine) -> None:
+    office = an_office(db)
+    number, other = "139-1234 4321", "+8613900000000"
+    new = NewAccount(login="wang", name="王", password=PASSWORD, roles=["officer"], regions=[CITY], duty_phone=number)
+    command = new_id()
+    account = await accounts.create(office, new, by=ADMIN, now=NOW, command_id=command)
+    assert account.has_duty_phone
+    assert await accounts.create(office, new, by=ADMIN, now=NOW, command_id=command) == account
+    assert await _number(office, account.id) == "13912344321"
+    changed = await accounts.change(office, account.id, AccountChange(duty_phone=other), by=ADMIN, now=NOW)
+    assert (changed, await _number(office, account.id)) == (account, other)
+    renamed = await accounts.change(office, account.id, AccountChange(name="李"), by=ADMIN, now=NOW)
+    assert (renamed.has_duty_phone, await _number(office, account.id)) == (True, other)
+    without = await accounts.change(office, account.id, AccountChange(duty_phone=None), by=ADMIN, now=NOW)
+    assert (without.has_duty_phone, await _number(office, account.id)) == (False, None)
+    told = [event.data.get("changed") for event in await events_of(office)]
+    assert told == [None, ["duty_phone"], ["name"], ["duty_phone"]]
+    async with office.db.connect() as tx:
+        everything = str((await tx.execute(text("SELECT a::text, e.data FROM accounts a, events e"))).all())
+        everything += str((await tx.execute(text("SELECT answer FROM commands"))).all())
+    for one in ("4321", "13900000000"):
+        assert one not in everything.replace("-", "").replace(" ", "")
+
+
+@pytest.mark.parametrize("number", ["", "1234", "一二三四五六", "+", "1" * 21, "12345-", "tel:12345", "110;120"])
+async def test_what_is_no_number_is_refused(db: AsyncEngine, number: str) -> None:
+    office = an_office(db)
+    account = await add_account(office)
+    with pytest.raises(Invalid) as refused:
+        await accounts.change(office, account.id, AccountChange(duty_phone=number), by=ADMIN, now=NOW)
+    assert refused.value.extra["field"] == "duty_phone"
+
+
+async def _number(office: Office, account_id: UUID) -> str | None:
+    async with office.db.connect() as tx:
+        return await number_of(tx, office, account_id)

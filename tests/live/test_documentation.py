@@ -13,13 +13,17 @@ from backend.live import inbox
 from backend.live.feed import Ack, Feed, Look
 from backend.live.hub import Hub
 from backend.live.inbox import Closing
+from backend.live.notices import Told
 from backend.live.nudge import Nudge
 from backend.live.positions import Fix
-from tests.access.builders import CITY, NOW, add_account, add_event, an_office
+from tests.access.builders import CITY, NOW, add_account, add_event, add_team, an_office
 from tests.live.builders import FakeSocket, following
 
 PAGE = Path(__file__).parents[2] / "docs/live-feed.md"
 TEXT = PAGE.read_text(encoding="utf-8")
+A_NOTICE = {
+    "kind": "offer.made", "number": 1, "priority": "critical", "offer_id": "1", "case_id": "2", "expires_at": "3",
+}  # fmt: skip
 EXAMPLES = [msgspec.json.decode(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 
 
@@ -47,11 +51,14 @@ async def _a_conversation(db: AsyncEngine, clock: ManualClock) -> list[dict[str,
         return {}
 
     hub = Hub(office, nudge, clock, session_clock=clock, pulse_every_s=0.5, positions_every_s=0.1)
-    async with hub, following(Feed(hub, board), office, await add_account(office)) as socket:
+    team = await add_team(office)
+    account = await add_account(office, team_id=team)
+    async with hub, following(Feed(hub, board), office, account) as socket:
         await socket.got("events")
         await add_event(office)
         hub.positions([Fix(team_id=new_id(), at=NOW, lon=121.65, lat=38.91, heading_deg=90.0, regions=(CITY,))])
-        for kind in ("event", "positions", "pulse"):
+        hub.notice(Told(team_id=team, notice_id=new_id(), told=A_NOTICE))
+        for kind in ("event", "positions", "pulse", "notice"):
             await socket.got(kind)
     return _with_a_case(socket)
 

@@ -1,7 +1,7 @@
 /** Which events call for attention. Pure. */
 import type { Case, DistressCall, LiveEvent } from '@/shared/live/state'
 
-export const KINDS = ['distress', 'search', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
+export const KINDS = ['distress', 'search', 'not_reached', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
 export type AlarmKind = (typeof KINDS)[number]
 /** A crew that calls for help is never silent. */
 export const MUTABLE = KINDS.filter(kind => kind !== 'distress')
@@ -9,6 +9,7 @@ export const MUTABLE = KINDS.filter(kind => kind !== 'distress')
 export function kindOf(event: LiveEvent): AlarmKind | null {
   if (event.kind === 'team.distress' || event.kind === 'team.distress_escalated') return 'distress'
   if (event.kind === 'search.alarm' || (event.kind === 'offer.made' && event.data.alarm)) return 'search'
+  if (event.kind === 'case.not_reached') return 'not_reached'
   if (event.kind === 'clock.missed' || event.kind === 'clock.escalated') return 'clock'
   if (event.kind === 'circle.gap_opened') return 'gap'
   if (event.kind === 'approval.asked') return 'approval'

@@ -5,9 +5,9 @@ import { callsOf, joinedInto, kindOf, MUTABLE } from './alarm-kinds'
 const event = (kind: string, data: Record<string, unknown> = {}) =>
   ({ seq: 1, id: '1', kind, case_id: 'c', data }) as unknown as LiveEvent
 
-test('a search that finds nobody, a missed clock, a gap and a request call for attention', () => {
-  const kinds = ['search.alarm', 'clock.missed', 'circle.gap_opened', 'approval.asked'].map(kind => kindOf(event(kind)))
-  expect(kinds).toEqual(['search', 'clock', 'gap', 'approval'])
+test('a search that finds nobody, a team not reached, a missed clock, a gap and a request call for attention', () => {
+  const told = ['search.alarm', 'case.not_reached', 'clock.missed', 'circle.gap_opened', 'approval.asked']
+  expect(told.map(kind => kindOf(event(kind)))).toEqual(['search', 'not_reached', 'clock', 'gap', 'approval'])
 })
 test('a critical case calls for attention, and one that a person must accept', () => {
   const opened = (row: Record<string, unknown>) => event('case.opened', { rows: { cases: [{ id: 'c', ...row }] } })

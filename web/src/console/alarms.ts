@@ -16,6 +16,7 @@ const TONES: Record<AlarmKind, number[]> = {
   distress: [1320, 880, 1320, 880, 1320, 880],
   search: [880, 880, 880],
   critical: [988, 988, 988],
+  not_reached: [830, 660, 830],
   clock: [660, 660],
   gap: [520, 660],
   new_case: [740],

@@ -32,6 +32,7 @@ export const words = {
     alarm: {
       distress: '队员求助',
       search: '寻找队伍告警',
+      not_reached: '队伍未收到通知',
       clock: '超时',
       gap: '救助圈缺口',
       new_case: '新线索待受理',
@@ -112,6 +113,7 @@ export const words = {
     alarm: {
       distress: 'Crew calls for help',
       search: 'Search alarm',
+      not_reached: 'Team not reached',
       clock: 'Clock missed',
       gap: 'Gap in the circle',
       new_case: 'New sighting to accept',

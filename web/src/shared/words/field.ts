@@ -79,7 +79,12 @@ export const field = {
       shelter: '庇护场所',
       temporary_point: '临时避寒避暑点',
     },
-    alarm: { outside_circle: '30 分钟内无队可达', no_team_free: '暂无空闲队伍', nobody_took_it: '无队接受' },
+    alarm: {
+      outside_circle: '30 分钟内无队可达',
+      no_team_free: '暂无空闲队伍',
+      nobody_took_it: '无队接受',
+      not_reached: '请电话联系',
+    },
     role: {
       public: '群众',
       driver: '出租车、公交司机',
@@ -121,6 +126,7 @@ export const field = {
       offer_lapsed: '派遣未应答',
       offer_withdrawn: '收回派遣',
       case_withdrawn: '收回',
+      case_not_reached: '队伍未收到通知',
       case_set_out: '队伍出发',
       case_arrived: '到达现场',
       case_handled: '处置完成',
@@ -267,6 +273,7 @@ export const field = {
       outside_circle: 'Nobody within 30 minutes',
       no_team_free: 'No team free',
       nobody_took_it: 'Nobody took it',
+      not_reached: 'Call them',
     },
     role: {
       public: 'Public',
@@ -325,6 +332,7 @@ export const field = {
       case_voided: 'Voided',
       case_called_back: 'Called back',
       search_alarm: 'Search alarm',
+      case_not_reached: 'Team not reached',
       search_widened: 'Search widened',
       clock_missed: 'Clock missed',
       clock_escalated: 'Escalated',
