@@ -42,6 +42,7 @@ BEAT_M: Final = {Mode.CAR: 2_500.0, Mode.EBIKE: 1_500.0, Mode.FOOT: 700.0}
 HOME_BEFORE: Final = timedelta(minutes=25)
 STANDING_FIX_S, BEAT_FIX_S, DRIVING_FIX_S = 240.0, 60.0, 30.0
 A_MOMENT: Final = timedelta(seconds=2)
+LOOKS_FOR_A_NOTICE: Final = 3
 
 MINE: Final = frozenset(
     {
@@ -91,6 +92,8 @@ class Officer:
         self._me = ""
         self._team_id = ""
         self._news = False
+        self._again_at: datetime | None = None
+        self._looks_left = 0
         self._leg: Leg | None = None
         self._fix_at: datetime | None = None
         self._shift_ends: datetime | None = None
@@ -128,20 +131,20 @@ class Officer:
     def hear(self, event: Event, now: datetime) -> None:
         """News of this team that it did not make itself: look at the task."""
         if event["kind"] in MINE and self._team_id in event["teams"] and event["actor"]["id"] != self._me:
-            self._news = True
+            self._news, self._looks_left = True, LOOKS_FOR_A_NOTICE
             self.next_at = now
 
     async def act(self, now: datetime) -> None:
         """Look at the task after news, take the next step if it is due, report the place."""
-        if self._news:
-            self._news = False
+        if self._news or (self._again_at is not None and self._again_at <= now):
+            self._news, self._again_at = False, None
             await self._look(now)
         if self._until is None or self._until <= now:
             self._until = None
             await self._steps[self.state](now)
         if self.state is not State.OFF_DUTY:
             await self._report_place(now)
-        due = [moment for moment in (self._until, self._fix_at) if moment is not None]
+        due = [moment for moment in (self._until, self._fix_at, self._again_at) if moment is not None]
         self.next_at = max(min(due), now + timedelta(milliseconds=1)) if due else None
 
     async def _look(self, now: datetime) -> None:
@@ -151,9 +154,7 @@ class Officer:
             self._trouble("task", reply)
             return
         task = reply.body
-        if (notice := task["notice"]) is not None:
-            said = {"code": notice["code"], "shown": True}
-            await self._phone.post(f"/api/notices/{notice['id']}/received", said)
+        await self._acknowledge(task, now)
         presence, offer, case = task["presence"], task["offer"], task["case"]
         ends = presence["shift_ends_at"]
         self._shift_ends = datetime.fromisoformat(ends) if ends else None
@@ -171,6 +172,15 @@ class Officer:
         elif case["stage"] == "handling" and self.state not in (State.ON_THE_SPOT, State.TAKING_ALONG):
             self._case = case
             self._start_visit(datetime.fromisoformat(case["stage_since"]), now)
+
+    async def _acknowledge(self, task: dict[str, Any], now: datetime) -> None:
+        """The phone says that it shows what the team is being told; a notice that has not begun yet comes in a moment."""
+        if (notice := task["notice"]) is not None:
+            said = {"code": notice["code"], "shown": True}
+            await self._phone.post(f"/api/notices/{notice['id']}/received", said)
+        elif self._looks_left and task["case"] is not None:
+            self._looks_left -= 1
+            self._again_at = now + A_MOMENT
 
     @property
     def _under_way(self) -> bool:

@@ -351,6 +351,10 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
     ]
     stock["POST /api/shifts/{shift_id}/cancel"] = [await _planned(desk, staff.teams[3], n) for n in range(3)]
     stock["POST /api/call-backs/{sighting_id}"] = [await _to_be_rung(api, desk, n) for n in range(3)]
+    waiting = [await _reported(api, OUTSIDE, n) for n in range(3)]
+    for case_id in waiting:
+        await desk.did(f"/api/cases/{case_id}/accept")
+    stock["POST /api/cases/{case_id}/widen"] = waiting
     browsers = [await staff.officer.did("/api/devices", a_browser(f"https://push.example.cn/{n}")) for n in range(3)]
     stock["DELETE /api/devices/{device_id}"] = [one["id"] for one in browsers]
     made = [await staff.admin.did("/api/keys", {"partner": f"city-{n}", "regions": [CITY]}) for n in range(3)]
