@@ -184,7 +184,7 @@ async def _text(tx: AsyncConnection, office: Office, notice: Notice, ways: Ways,
 def _said(notice: Notice, now: datetime) -> dict[str, Any]:
     """What a device's message has: of what is told only that which a phone gets."""
     told = {name: notice.told[name] for name in TOLD if notice.told.get(name) is not None}
-    is_urgent = notice.kind in CLIMBS or bool(notice.told.get("alarm"))
+    is_urgent = notice.kind in CLIMBS or notice.kind.startswith("team.distress") or bool(notice.told.get("alarm"))
     return {"notice_id": notice.id, **told, "ttl_s": _ttl_s(notice, now), "is_urgent": is_urgent}
 
 

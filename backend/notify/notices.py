@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, case, exists, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Uuid, and_, case, cast, exists, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
@@ -139,6 +139,7 @@ def _wanted() -> ColumnElement[bool]:
         (n.kind == "offer.made", _offer_is_live()),
         (n.kind == "case.assigned", _team_has_yet_to_begin()),
         (n.told["only_while"].astext == "case_is_open", _case_is_open()),
+        (n.told["only_while"].astext == "distress_is_open", _nobody_has_answered()),
         else_=true(),
     )
 
@@ -151,6 +152,12 @@ def _offer_is_live() -> ColumnElement[bool]:
 def _case_is_open() -> ColumnElement[bool]:
     n, c = db.notices.c, db.cases.c
     return exists().where(c.city_id == n.city_id, c.id == n.case_id, c.closed_at.is_(None), c.stage.not_in(CLOSED))
+
+
+def _nobody_has_answered() -> ColumnElement[bool]:
+    n, d = db.notices.c, db.distress_calls.c
+    called = cast(n.told["distress_id"].astext, Uuid)
+    return exists().where(d.city_id == n.city_id, d.id == called, d.answered_at.is_(None))
 
 
 def _team_has_yet_to_begin() -> ColumnElement[bool]:

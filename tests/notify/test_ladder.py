@@ -15,7 +15,7 @@ from backend.access.accounts import AccountChange, NewAccount
 from backend.access.actor import SYSTEM, Actor
 from backend.access.sessions import LIFETIME
 from backend.clock import ManualClock
-from backend.dispatch import approvals, desk, field, ladder, offers
+from backend.dispatch import approvals, desk, distress, field, ladder, offers
 from backend.dispatch.ladder import Ways
 from backend.ids import new_id
 from backend.live.notices import Told
@@ -338,7 +338,7 @@ async def test_many_workers_begin_and_climb_once(street: Street) -> None:
     steps = [ladder.climb(street.office, notice.id, ways, street.town.by(SYSTEM)) for _ in range(8)]
     assert sum(await asyncio.gather(*steps)) == 1
     await street.goes_on()
-    assert [m.way for m in street.phones.got] == ["fcm", "sms"]
+    assert sorted(m.way for m in street.phones.got) == ["fcm", "sms"], "each once"
 
 
 @pytest.mark.invariant("I8")
@@ -403,3 +403,25 @@ async def test_a_message_to_nobody_in_particular_is_put_aside(street: Street) ->
     [row] = await street.town.rows(tables.outbox)
     assert (row["state"], row["last_error"]) == ("dropped", "nobody is meant")
     assert not await ladder.begin(street.office, new_id(), street.town.worker.ways, street.town.by(somebody("system")))
+
+
+@pytest.mark.invariant("I4")
+@pytest.mark.parametrize("is_answered", [False, True])
+async def test_a_crew_s_call_for_help_is_pushed_to_desks_until_somebody_answers(
+    street: Street, is_answered: bool
+) -> None:
+    team = street.town.teams[0]
+    by, own = await street.officer(team)
+    li = await street.person("dispatcher", "li")
+    device = await street.device(li, "token-li")
+    street.phones.fails = True
+    call = await distress.raise_call(street.office, team, None, street.town.by(officer(team, by.id)))
+    assert call.distress_id is not None
+    await street.goes_on()
+    if is_answered:
+        await distress.answer_call(street.office, call.distress_id, "已派增援", street.town.by(DISPATCHER))
+    street.phones.fails = False
+    await street.goes_on(15)
+    told = [(m.to, m.message["kind"], m.message["is_urgent"]) for m in street.phones.got]
+    expected = (str(own), "team.distress_answered", True) if is_answered else (str(device), "team.distress", True)
+    assert told == [expected]
