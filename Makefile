@@ -35,7 +35,7 @@ web/node_modules/.installed: web/package-lock.json
 
 web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
 	@echo '构建网页 Building the web apps'
-	@$(NPM) run --silent build -- --logLevel error && touch $@
+	@$(NPM) run --silent build -- --logLevel error && touch $@ || { rm -f $@; exit 1; }
 
 web: setup web/dist/index.html  ## build the web apps into web/dist
 
