@@ -2,7 +2,7 @@
 
 Evidence is added up as log-odds, so every reason has a weight one can read: place and elapsed time first, then looks,
 words and the reporter. Place and time alone never reach the joining threshold, and a contradiction in sex or between an
-adult and a child keeps two reports apart, as does a case that has ended. Begin at `rank`; the figures are in
+adult and a child keeps two reports apart, as do a reporter who says that it is another, and a case that has ended. Begin at `rank`; the figures are in
 docs/decisions/0303-duplicates.md.
 """
 
@@ -31,7 +31,10 @@ _FAINT: Final = -9.0  # log-odds under which a score is 0.000
 
 
 class Report(Struct, frozen=True):
-    """A new sighting. accuracy_m: how inexact the position is; reporter: any stable, opaque name of the sender."""
+    """A new sighting. accuracy_m: how inexact the position is; reporter: any stable, opaque name of the sender.
+
+    said_same: the reporter was shown who is known nearby and said that it is one of them, or somebody else.
+    """
 
     place: LonLat
     occurred_at: datetime
@@ -40,6 +43,7 @@ class Report(Struct, frozen=True):
     text: str = ""
     accuracy_m: float | None = None
     reporter: str | None = None
+    said_same: bool | None = None
 
 
 class Candidate(Struct, frozen=True):
@@ -67,7 +71,7 @@ class Evidence(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    """How likely a sighting is about a case. `contradicted`: sex or adult/child do not fit, so never join by rule."""
+    """How likely a sighting is about a case. `contradicted`: sex, adult/child or the reporter's word speak against it, so never join by rule."""
 
     case_id: str
     score: float
@@ -193,7 +197,9 @@ _POSTURE_AGREES: Final = Evidence("posture_agrees", "姿态相同", "posture agr
 _SAME_REPORTER: Final = Evidence("same_reporter", "同一报告人再次报告", "the same reporter again", 0.7)
 _CASE_ENDED: Final = Evidence("case_ended", "原案卷已办结", "that case has ended", -0.7)
 _OFTEN_REPORTED: Final = Evidence("often_reported", "该案已有多人报告", "several have reported that case", 0.2)
-_CONTRADICTIONS: Final = frozenset({"sex_differs", "adult_or_child"})
+_SAID_SAME: Final = Evidence("said_same", "报告人说是同一人", "the reporter says that it is the same", 0.7)
+_SAID_OTHER: Final = Evidence("said_other", "报告人说是另一人", "the reporter says that it is somebody else", -0.7)
+_CONTRADICTIONS: Final = frozenset({"sex_differs", "adult_or_child", "said_other"})
 _AGES: Final = ("infant", "child", "teen", "adult", "old")
 
 
@@ -262,6 +268,8 @@ def _context(report: Report, candidate: Candidate) -> list[Evidence]:
     found: list[Evidence] = []
     if report.reporter is not None and report.reporter in candidate.reporters:
         found.append(_SAME_REPORTER)
+    if report.said_same is not None:
+        found.append(_SAID_SAME if report.said_same else _SAID_OTHER)
     if candidate.stage in _ENDED:
         found.append(_CASE_ENDED)
     elif candidate.sightings >= 3:

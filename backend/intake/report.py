@@ -72,7 +72,10 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Report(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What anybody sends in. id: made by the client (UUIDv7), so that sending twice is one sighting."""
+    """What anybody sends in. id: made by the client (UUIDv7), so that sending twice is one sighting.
+
+    one_of_these: what the reporter answered when asked whether it is somebody known nearby; None when not asked.
+    """
 
     place: GivenPlace
     channel: Channel = "web"
@@ -85,6 +88,7 @@ class Report(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     address: Annotated[str, Meta(max_length=200)] = ""
     contact: Contact | None = None
     recording_ref: Annotated[str, Meta(max_length=200)] | None = None
+    one_of_these: bool | None = None
 
 
 class Sighting(Struct, frozen=True, kw_only=True):
@@ -118,6 +122,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     contact: Contact | None
     recording_ref: str | None
     by: Actor
+    one_of_these: bool | None = None
 
     def for_duplicates(self) -> duplicates.Report:
         """What the duplicate rule looks at."""
@@ -130,6 +135,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
             text=kept.description or "",
             accuracy_m=kept.accuracy_m,
             reporter=kept.reporter if _is_who_saw_it(kept) else None,
+            said_same=self.one_of_these,
         )
 
 
@@ -190,6 +196,7 @@ def prepare(
         contact=_usable(report.contact),
         recording_ref=_words(report.recording_ref or ""),
         by=by,
+        one_of_these=report.one_of_these,
     )
 
 

@@ -49,6 +49,16 @@ def test_the_same_looks_at_the_same_spot_are_joined() -> None:
     assert {"sex_agrees", "age_agrees", "colours_agree", "belongings_agree", "words_agree"} <= codes(joined)
 
 
+def test_a_reporter_who_says_that_it_is_another_is_believed_and_one_who_says_the_same_only_helps() -> None:
+    known = a_candidate(looks=MAN, text="地铁口有老人躺着, 蓝色被子")
+    words = {"looks": MAN, "text": "老人躺在地铁口, 盖着蓝色被子"}
+    other = rank(a_report(said_same=False, **words), [known], POLICY)
+    assert to_join(other, POLICY) is None
+    assert "said_other" in codes(other[0])
+    alone = compare(a_report(said_same=True), a_candidate(), POLICY)
+    assert compare(a_report(), a_candidate(), POLICY).score < alone.score < JOIN_AT
+
+
 def test_two_cases_that_both_fit_are_left_to_a_person() -> None:
     report = a_report(looks=MAN)
     found = rank(report, [a_candidate(case_id=name, looks=MAN) for name in ("one", "two")], POLICY)
