@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import structlog
 from litestar import Litestar, Response, Router
+from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -56,7 +57,7 @@ from backend.settings import Settings
 from backend.steady import SteadyTime
 from backend.stopping import Stopping
 from backend.web import EXCEPTION_HANDLERS, phone_clock, who_asks
-from mobile_api.dangers import dangers
+from mobile_api.dangers import dangers, promises
 from mobile_api.devices import Devices, notice_received
 from mobile_api.distress import call_for_help
 from mobile_api.officer import Offers, Officer, OnTheSpot
@@ -82,10 +83,11 @@ from ops.console.teams import Shifts, Teams
 from ops.console.verification import CallBacks, evidence
 from ops.console.ways import Ways
 from ops.health import health, prometheus
-from ops.pages import pages
+from ops.pages import COMES_PACKED, pages
 
 ROUTES: list[Any] = [
-    *(Reports, dangers, Officer, Offers, OnTheSpot, Visits, SignInOut, SecondFactor, feed_ticket, feed_socket),
+    *(Reports, dangers, promises, Officer, Offers, OnTheSpot, Visits),
+    *(SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
@@ -93,6 +95,8 @@ ROUTES: list[Any] = [
     *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, log_search),
 ]
 LARGEST_BODY_BYTES = 1_000_000
+PACKED_FROM_BYTES = 1_500
+"""One packet of a network: below that nothing is won."""
 PAGE_FILES = "/schema-page"
 """What the page at /schema loads: our own copy, since a government network reaches no content network."""
 
@@ -204,6 +208,10 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         request_class=JsonRequest,
         request_max_body_size=LARGEST_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=list(settings.allowed_origins)) if settings.allowed_origins else None,
+        # Quick rather than small: it is done anew for each answer, and the phone's network is what is slow.
+        compression_config=CompressionConfig(
+            "gzip", minimum_size=PACKED_FROM_BYTES, gzip_compress_level=4, exclude_opt_key=COMES_PACKED
+        ),
         openapi_config=document,
         logging_config=None,
         plugins=[Refusals(document.shapes)],

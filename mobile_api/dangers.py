@@ -1,4 +1,7 @@
-"""The dangers that a reporter is asked about, as the city's policy has them: what it is called and whom to ring first."""
+"""What a reporter is asked and promised, as the city's policy has it: the dangers, whom to ring first, how long a number is kept."""
+
+from math import ceil
+from typing import Final
 
 from litestar import get
 from litestar.di import NamedDependency
@@ -6,6 +9,8 @@ from msgspec import Struct
 
 from backend.office import Office
 from backend.policy import Danger, Priority
+
+DAY_S: Final = 86_400
 
 
 class DangerAsked(Struct, frozen=True):
@@ -24,3 +29,19 @@ async def dangers(office: NamedDependency[Office]) -> list[DangerAsked]:
     worst = ("critical", "high", "normal")
     rules = sorted(office.city.policy.triage.items(), key=lambda item: worst.index(item[1].priority))
     return [DangerAsked(code, rule.zh, rule.en, rule.priority, list(rule.call_first)) for code, rule in rules]
+
+
+class Promises(Struct, frozen=True, kw_only=True):
+    """What a reporter may rely on. contact_kept_days: so long after the case is closed their number is kept; max_photos: of one report."""
+
+    contact_kept_days: int
+    max_photos: int
+
+
+@get("/api/promises", summary="报告人须知 What a reporter is promised", tags=["线索 Reports"])
+async def promises(office: NamedDependency[Office]) -> Promises:
+    """联系方式保存多久、最多几张照片；公开。 How long a number is kept, how many photos; public."""
+    policy = office.city.policy
+    return Promises(
+        contact_kept_days=ceil(policy.retention.reporter_contact.seconds / DAY_S), max_photos=policy.intake.max_photos
+    )

@@ -43,10 +43,13 @@ class PlaceFound(Struct, frozen=True, kw_only=True):
 
 
 class PlaceNamed(Struct, frozen=True, kw_only=True):
-    """A place in words. street, crossing: the nearest with a name, if any is near. regions: smallest first."""
+    """A place in words. lon, lat: it in WGS-84, whatever was asked in. street, crossing: the nearest with a name, if any is near.
+    regions: smallest first."""
 
     zh: str
     en: str
+    lon: float
+    lat: float
     street: str | None
     crossing: str | None
     in_area: bool
@@ -97,13 +100,16 @@ class Places(Controller):
         gazetteer: NamedDependency[Gazetteer],
         lon: Annotated[float, QueryParameter(ge=-180, le=180)],
         lat: Annotated[float, QueryParameter(ge=-90, le=90)],
+        crs: FromQuery[Crs] = Crs.WGS84,
     ) -> PlaceNamed:
-        """用最近的路口或道路说明位置（坐标为 WGS-84）。 By the nearest crossing or street; coordinates in WGS-84."""
-        located = locate(lon, lat, Crs.WGS84, office.city.area)
+        """用最近的路口或道路说明位置；坐标系由 crs 指明。 By the nearest crossing or street; crs says what the coordinates are in."""
+        located = locate(lon, lat, crs, office.city.area)
         said = (await gazetteer.landmarks()).describe(located.place)
         return PlaceNamed(
             zh=said.zh,
             en=said.en,
+            lon=located.place.lon,
+            lat=located.place.lat,
             street=said.street,
             crossing=said.crossing,
             in_area=located.in_area,

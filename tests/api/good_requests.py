@@ -241,6 +241,7 @@ async def _look_at_the_map(staff: Staff) -> None:
     """Tiles, names of places, what was before, and where teams drive."""
     desk, (lon, lat) = staff.desk, IN_ZHONGSHAN
     assert await desk.saw("/api/dangers")
+    assert (await desk.saw("/api/promises"))["max_photos"] > 0
     about = await desk.saw("/api/map")
     assert (await desk.get(about["tiles"].format(z=12, x=3433, y=1566))).status_code == 200
     assert await desk.saw("/api/places/search", q="人民路", lon=lon, lat=lat)

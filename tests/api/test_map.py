@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, update
 
 from backend import db
 from backend.geo.nearest import nearest
-from backend.geo.place import LonLat
+from backend.geo.place import Crs, LonLat, from_wgs84
 from backend.ids import new_id
 from ops.load_city import load_city
 from tests.api.builders import CITY, IN_XIGANG, IN_ZHONGSHAN, XIGANG, ZHONGSHAN, Api, Person, a_report, problem_of
@@ -162,6 +162,10 @@ async def test_a_pin_is_told_in_words(api: Api) -> None:
     place = await api.public.saw("/api/places/at", lon=121.6195, lat=38.9122)
     assert place["zh"] == "西岗区 一二九街与中山路交叉口附近（约 10 米）"
     assert (place["in_area"], [region["code"] for region in place["regions"]]) == (True, [XIGANG, CITY])
+    there = from_wgs84(LonLat(121.6195, 38.9122), Crs.GCJ02)
+    by_amap = await api.public.saw("/api/places/at", lon=there[0], lat=there[1], crs="gcj02")
+    assert by_amap["zh"] == place["zh"]
+    assert (by_amap["lon"], by_amap["lat"]) == pytest.approx((place["lon"], place["lat"]), abs=1e-7)
     sea = await api.public.saw("/api/places/at", lon=123.5, lat=37.0)
     assert (sea["in_area"], sea["regions"]) == (False, [])
 
@@ -309,6 +313,10 @@ async def test_the_dangers_come_as_the_policy_has_them_the_worst_first(api: Api)
         (danger["priority"] for danger in asked), key=["critical", "high", "normal"].index
     )
     assert next(danger for danger in asked if danger["code"] == "unconscious")["call_first"] == ["120"]
+
+
+async def test_a_reporter_is_told_how_long_their_number_is_kept(api: Api) -> None:
+    assert await api.public.saw("/api/promises") == {"contact_kept_days": 180, "max_photos": 6}
 
 
 async def test_a_desk_learns_which_case_a_caller_may_mean_and_the_public_does_not(api: Api) -> None:

@@ -1,6 +1,7 @@
 """The web apps as the server hands them out: to everybody, with a strict content policy, and nothing else of the disk."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,10 +35,36 @@ async def test_nothing_but_what_was_built_is_handed_out(shared: Api) -> None:
         assert (await shared.http.get(path)).status_code == 404, path
 
 
+async def test_what_is_loaded_comes_packed_for_who_can_unpack_it(shared: Api) -> None:
+    if (await shared.http.get("/m/")).status_code == 503:
+        return
+    for path in ("/m/", "/m/sw.js", "/icon.svg"):
+        packed = await shared.http.get(path, headers={"accept-encoding": "gzip, br"})
+        plain = await shared.http.get(path, headers={"accept-encoding": "identity"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.content == plain.content, "unpacked by the client"
+        assert int(packed.headers["content-length"]) < int(plain.headers["content-length"])
+        assert "accept-encoding" in plain.headers["vary"].lower()
+        again = await shared.http.get(
+            path, headers={"accept-encoding": "gzip", "if-none-match": packed.headers["etag"]}
+        )
+        assert (again.status_code, again.content) == (304, b"")
+    picture = await shared.http.get("/m/icon-192.png")
+    assert "content-encoding" not in picture.headers
+
+
+async def test_long_answers_come_packed_and_short_ones_as_they_are(shared: Api) -> None:
+    long = await shared.http.get("/schema/openapi.json")
+    assert long.headers["content-encoding"] == "gzip"
+    assert long.json()["openapi"]
+    assert "content-encoding" not in (await shared.http.get("/api/promises")).headers
+
+
 async def test_an_unbuilt_checkout_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pages, "BUILT", tmp_path)
     assert len(pages.pages()) == 2
-    answer = await pages.console_page.fn()
+    answer = await pages.console_page.fn(SimpleNamespace(headers={}))
     assert answer.status_code == 503
     assert "make web" in answer.content
 
@@ -49,6 +76,8 @@ async def test_the_phone_s_page_stands_under_its_own_folder_with_its_worker(shar
     assert (bare.status_code, bare.headers["location"]) == (308, "/m/"), (
         "the worker watches over /m/ and nothing shorter"
     )
+    started = await shared.http.get("/m?crs=gcj02")
+    assert started.headers["location"] == "/m/?crs=gcj02", "how the page is started is not lost on the way"
     page = await shared.http.get("/m/")
     assert page.headers["content-security-policy"] == (await shared.http.get("/")).headers["content-security-policy"]
     by_name = await shared.http.get("/m/index.html")

@@ -78,6 +78,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/sessions/me"): OPEN,
     ("GET", "/api/regions"): OPEN,
     ("GET", "/api/dangers"): OPEN,
+    ("GET", "/api/promises"): OPEN,
     ("GET", "/api/facilities"): OPEN,
     ("GET", "/health"): OPEN,
     ("GET", "/metrics"): OPEN,

@@ -121,8 +121,8 @@ class Town:
         await officer.did(f"/api/offers/{offer['id']}/accept")
         return officer
 
-    async def handle(self, case_id: UUID, officer: Person) -> None:
-        """The team arrives and does what it can."""
+    async def handle(self, case_id: UUID, officer: Person, **more: Any) -> None:
+        """The team arrives and does what it can. more: of the record (outcome)."""
         case = await self.case(case_id)
         await officer.did(f"/api/cases/{case_id}/arrive", {"lon": case["lon"], "lat": case["lat"]})
         person = {"sex": "male", "age_band": "adult", "capacity": "capable", "consent": "refused"}
@@ -134,7 +134,7 @@ class Town:
             "persuasion": "已劝导，本人不愿进站",
             "crew_size": 2,
         }
-        await officer.did(f"/api/cases/{case_id}/handle", {"handling": record})
+        await officer.did(f"/api/cases/{case_id}/handle", {"handling": record | more})
 
     async def go_on_duty(self, *codes: str) -> list[UUID]:
         """The teams of these codes go on duty, at their bases with a fix of now; all when none is named. Their ids."""

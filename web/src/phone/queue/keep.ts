@@ -65,12 +65,16 @@ async function alone(send: () => Promise<Outcome>): Promise<Outcome | undefined>
   return navigator.locks.request('rescue-queue', { ifAvailable: true }, async lock => (lock ? send() : undefined))
 }
 
-export function keepSending(): void {
+/** What the faces have to say: what they still need of things sent long ago, what they forget with the session. */
+type Faces = { beforeTidying: () => Promise<void>; signedOut: () => Promise<void> }
+
+export function keepSending(faces: Faces): void {
   watch(
     () => session.token,
     async token => {
       const kept = token && session.me ? { account: session.me.id, token } : null
       await store.keep(SESSION, kept)
+      if (!kept) await faces.signedOut().catch(() => undefined)
       wake()
     },
     { immediate: true },
@@ -78,9 +82,15 @@ export function keepSending(): void {
   window.addEventListener('online', wake)
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake())
   void navigator.storage?.persist?.()
-  void store.actions
+  void faces
+    .beforeTidying()
+    .then(tidy)
+    .catch(() => undefined)
+}
+
+const tidy = () =>
+  store.actions
     .where('state')
     .equals('sent')
     .and(one => (one.sentAt ?? 0) < Date.now() - SENT_KEPT_MS)
     .delete()
-}

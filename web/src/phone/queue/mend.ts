@@ -4,7 +4,7 @@ import type { Action } from './store'
 
 const PAGES: Record<string, string> = {
   report: 'report',
-  report_details: 'drive',
+  report_details: 'receipt',
   arrive: 'task',
   handle: 'task',
   decline: 'task',

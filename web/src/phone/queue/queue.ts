@@ -26,7 +26,7 @@ export class NoRoom extends Error {}
 
 /** Keeps one action, or several that belong together: all or none. Returns their ids. Throws NoRoom. */
 export async function enqueue(...wanted: Wanted[]): Promise<string[]> {
-  const actions = wanted.map(made)
+  const actions = wanted.map(actionOf)
   try {
     await store.transaction('rw', store.actions, store.photos, async () => {
       await store.actions.bulkAdd(actions as Action[])
@@ -42,7 +42,8 @@ export async function enqueue(...wanted: Wanted[]): Promise<string[]> {
   return actions.map(one => one.id)
 }
 
-function made(wanted: Wanted): Omit<Action, 'n'> {
+/** The action as the queue keeps it. */
+export function actionOf(wanted: Wanted): Omit<Action, 'n'> {
   return {
     id: wanted.id ?? newId(),
     who: wanted.asPublic ? 'public' : (session.me?.id ?? 'public'),
@@ -69,9 +70,13 @@ function isFull(fault: unknown): boolean {
   return names.some(name => name === 'QuotaExceededError' || name === 'AbortError')
 }
 
-/** What was refused, mended: it is sent again in its old place, under its old id and time. */
-export async function amend(id: string, body: Record<string, unknown>): Promise<void> {
-  await store.actions.where('id').equals(id).modify({ body, state: 'waiting', refusal: null })
+/** What was refused, mended: it is sent again in its old place, under its old id and time; `as: 'now'` where it is still so now. */
+export async function amend(id: string, body: Record<string, unknown>, as: 'then' | 'now' = 'then'): Promise<void> {
+  const time = as === 'now' ? { occurredAt: officeNow() } : {}
+  await store.actions
+    .where('id')
+    .equals(id)
+    .modify({ body, state: 'waiting', refusal: null, ...time })
   wake()
 }
 

@@ -92,7 +92,13 @@ async function sendOne(
   return 'refused'
 }
 
-function requestOf(action: Action, photo: Photo | null, session: SignedIn | null, now: () => number): RequestInit {
+/** now: the office's time in ms. */
+export function requestOf(
+  action: Omit<Action, 'n'>,
+  photo: Photo | null,
+  session: SignedIn | null,
+  now: () => number,
+): RequestInit {
   const headers: Record<string, string> = { 'Rescue-Sent-At': new Date(now()).toISOString() }
   if (action.who !== 'public' && session) headers.Authorization = `Bearer ${session.token}`
   if (photo) {
