@@ -5,6 +5,7 @@ The way of a fix: judged (time, place) → written to the track → newest to pr
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,7 @@ _MOVE = text("""
     WHERE p.city_id = :city_id AND p.team_id = n.team_id AND p.state <> 'off_duty' AND (p.fix_at IS NULL OR p.fix_at < n.at)
     RETURNING p.team_id
 """)
+_AT = attrgetter("at")
 FEW = 12
 """Up to so many are written in the way that bears repeats; more by COPY, which is several times quicker and does not."""
 BEFORE_DUTY = timedelta(days=1)
@@ -131,16 +133,14 @@ async def store(office: Office, fixes: Sequence[TeamFix], also: Sequence[UUID] =
 
     Off duty nothing is kept (I12). The same fix twice is kept once.
     """
-    newest: dict[UUID, TeamFix] = {}
-    for fix in fixes:
-        if fix.team_id not in newest or newest[fix.team_id].at < fix.at:
-            newest[fix.team_id] = fix
+    ways = _by_team(fixes)
+    newest = {team_id: max(way, key=_AT) for team_id, way in ways.items()}
     # Positions are not events: no log, no nudge.
     async with office.db.begin() as tx:
         rows = await tx.execute(_FOUND, {"city_id": office.city_id, "teams": list({*newest, *also})})
         held = {team_id: Held(*found) for team_id, *found in rows}
         on_duty = {team_id: team for team_id, team in held.items() if team.duty != "off_duty"}
-        await _track(tx, office.city_id, fixes, on_duty)
+        await _track(tx, office.city_id, ways, on_duty)
         # In one order, so that two processes with positions of the same teams hardly ever wait for each other.
         news = sorted(
             (fix for fix in newest.values() if _is_news(fix, on_duty.get(fix.team_id))), key=lambda fix: fix.team_id
@@ -153,27 +153,47 @@ def _is_news(fix: TeamFix, team: Held | None) -> bool:
     return team is not None and (team.fix_at is None or team.fix_at < fix.at)
 
 
-async def _track(tx: AsyncConnection, city_id: str, fixes: Sequence[TeamFix], teams: Mapping[UUID, Held]) -> None:
-    rows = {
-        (fix.team_id, fix.at): (
-            *(city_id, fix.team_id, fix.at, fix.place.lon, fix.place.lat),
-            *(fix.accuracy_m, fix.heading_deg, fix.speed_m_s, team.case_id),
-        )
-        for fix in fixes
-        if (team := teams.get(fix.team_id)) is not None and fix.at >= team.duty_since - BEFORE_DUTY
-    }
+def _by_team(fixes: Sequence[TeamFix]) -> dict[UUID, list[TeamFix]]:
+    """The fixes of each team. Those of one phone come one after the other, so a team is looked up once for each phone: a UUID
+    is slow to hash, and there are thousands of fixes."""
+    ways: dict[UUID, list[TeamFix]] = {}
+    team_id, way = None, list[TeamFix]()
+    for fix in fixes:
+        if fix.team_id is not team_id:
+            team_id = fix.team_id
+            way = ways.setdefault(team_id, [])
+        way.append(fix)
+    return ways
+
+
+async def _track(
+    tx: AsyncConnection, city_id: str, ways: Mapping[UUID, Sequence[TeamFix]], teams: Mapping[UUID, Held]
+) -> None:
+    rows = [row for team_id, way in ways.items() if team_id in teams for row in _rows(city_id, way, teams[team_id])]
     if len(rows) > FEW:
         try:
             async with tx.begin_nested():
                 raw = (await tx.get_raw_connection()).driver_connection
                 assert raw is not None
-                await raw.copy_records_to_table("fixes", records=rows.values(), columns=_TRACK_COLUMNS)
+                await raw.copy_records_to_table("fixes", records=rows, columns=_TRACK_COLUMNS)
         except UniqueViolationError:
             pass  # some came a second time, because their first answer was lost
         else:
             return
     if rows:
-        await tx.execute(_TRACK, dict(zip(_TRACK_NAMES, map(list, zip(*rows.values(), strict=True)), strict=True)))
+        await tx.execute(_TRACK, dict(zip(_TRACK_NAMES, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _rows(city_id: str, way: Sequence[TeamFix], team: Held) -> list[tuple[Any, ...]]:
+    """A team's fixes as they are written, each moment once."""
+    since = team.duty_since - BEFORE_DUTY
+    return [
+        (
+            *(city_id, fix.team_id, fix.at, fix.place.lon, fix.place.lat),
+            *(fix.accuracy_m, fix.heading_deg, fix.speed_m_s, team.case_id),
+        )
+        for fix in {fix.at: fix for fix in way if fix.at >= since}.values()
+    ]
 
 
 def _as_columns(fixes: Sequence[TeamFix]) -> dict[str, list[Any]]:
