@@ -104,9 +104,10 @@ class Reports(Controller):
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
     ) -> list[Similar]:
         """提交前询问：附近已知的情况，不含个人信息。 Known cases nearby, without personal data."""
-        return await asking.similar_cases(office, prepare(data.report, office.city, by, now))
+        return await asking.similar_cases(office, prepare(data.report, office.city, by, now, phone=phone))
 
     @post("/{receipt:str}/photos", summary="补充照片 Add a photo", request_max_body_size=LARGEST_PHOTO_BODY_BYTES)
     async def photo(

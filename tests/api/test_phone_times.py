@@ -108,6 +108,8 @@ async def test_a_header_that_is_no_moment_is_refused_in_words(api: Api, shows: s
 async def test_a_report_from_a_phone_with_a_wrong_clock_is_put_right_and_says_so(api: Api) -> None:
     seen, wrong = api.clock.now() - timedelta(hours=2), timedelta(days=-30)
     report = a_report(occurred_at=(seen + wrong).isoformat())
+    similar = await api.public.phone("/api/reports/similar", {"report": report}, api.clock.now() + wrong)
+    assert (similar.status_code, similar.json()) == (200, [])
     receipt = (await api.public.phone("/api/reports", report, api.clock.now() + wrong)).json()
     assert [warning["code"] for warning in receipt["warnings"]] == ["phone_clock_off"]
     dispatcher = await api.person("dispatcher")
