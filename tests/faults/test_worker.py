@@ -41,5 +41,5 @@ async def test_timers_are_looked_at_between_many_searches(
         await town.accepted(east_of(SPOT, 700.0 * n))
     at_work = Worker(town.office, clock)
     turns = [await at_work.turn() for _ in range(4)]
-    assert turns == [1, 1, 1, 0]
+    assert turns == [2, 2, 2, 0], "a search, and the notice of what it found"
     assert len(await town.rows(tables.offers, state="offered")) == 3
