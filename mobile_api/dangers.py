@@ -1,5 +1,6 @@
 """What a reporter is asked and promised, as the city's policy has it: the dangers, whom to ring first, how long a number is kept."""
 
+from datetime import datetime
 from math import ceil
 from typing import Final
 
@@ -32,16 +33,17 @@ async def dangers(office: NamedDependency[Office]) -> list[DangerAsked]:
 
 
 class Promises(Struct, frozen=True, kw_only=True):
-    """What a reporter may rely on. contact_kept_days: so long after the case is closed their number is kept; max_photos: of one report."""
+    """What a reporter may rely on. contact_kept_days: so long after the case is closed their number is kept; max_photos: of one
+    report; now: the office's time."""
 
     contact_kept_days: int
     max_photos: int
+    now: datetime
 
 
 @get("/api/promises", summary="报告人须知 What a reporter is promised", tags=["线索 Reports"])
-async def promises(office: NamedDependency[Office]) -> Promises:
-    """联系方式保存多久、最多几张照片；公开。 How long a number is kept, how many photos; public."""
+async def promises(office: NamedDependency[Office], now: NamedDependency[datetime]) -> Promises:
+    """联系方式保存多久、最多几张照片、系统时间；公开。 How long a number is kept, how many photos, the office's time; public."""
     policy = office.city.policy
-    return Promises(
-        contact_kept_days=ceil(policy.retention.reporter_contact.seconds / DAY_S), max_photos=policy.intake.max_photos
-    )
+    days = ceil(policy.retention.reporter_contact.seconds / DAY_S)
+    return Promises(contact_kept_days=days, max_photos=policy.intake.max_photos, now=now)

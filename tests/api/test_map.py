@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -316,7 +316,9 @@ async def test_the_dangers_come_as_the_policy_has_them_the_worst_first(api: Api)
 
 
 async def test_a_reporter_is_told_how_long_their_number_is_kept(api: Api) -> None:
-    assert await api.public.saw("/api/promises") == {"contact_kept_days": 180, "max_photos": 6}
+    told = await api.public.saw("/api/promises")
+    assert (told["contact_kept_days"], told["max_photos"]) == (180, 6)
+    assert abs(datetime.fromisoformat(told["now"]) - api.clock.now()) < timedelta(minutes=1)
 
 
 async def test_a_desk_learns_which_case_a_caller_may_mean_and_the_public_does_not(api: Api) -> None:

@@ -3,10 +3,11 @@ import { ExpirationPlugin } from 'workbox-expiration'
 import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from 'workbox-precaching'
 import { NavigationRoute, registerRoute } from 'workbox-routing'
 import { CacheFirst } from 'workbox-strategies'
+import { resubscribe, type Asks } from './push/device'
 import { showNotice, type Notice } from './push/notice'
-import { flush } from './queue/send'
+import { flush, type SignedIn } from './queue/send'
 import { carriedOn, NOTHING_HEARD, type Heard } from './clock'
-import { HEARD, store } from './queue/store'
+import { HEARD, SESSION, store } from './queue/store'
 
 declare const self: ServiceWorkerGlobalScope
 type SyncEvent = ExtendableEvent & { tag: string }
@@ -34,6 +35,9 @@ self.addEventListener('notificationclick', event => {
   event.notification.close()
   event.waitUntil(openAt('/m/#/task'))
 })
+self.addEventListener('pushsubscriptionchange', event => {
+  ;(event as ExtendableEvent).waitUntil(resubscribe(self.registration, store, asksAsKept).catch(() => undefined))
+})
 self.addEventListener('sync', event => {
   const sync = event as SyncEvent
   if (sync.tag === 'rescue-queue') sync.waitUntil(sendAll())
@@ -54,4 +58,14 @@ async function sendAll(): Promise<void> {
     flush(store, (url, init) => fetch(url, init), now),
   )
   if (outcome.end === 'away' || outcome.end === 'later') throw new Error(outcome.end)
+}
+
+/** As whoever is signed in on this phone, also while no page is open. */
+const asksAsKept: Asks = async (method, path, body) => {
+  const session = await store.find<SignedIn>(SESSION)
+  if (!session) throw new Error('signed_out')
+  const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${session.token}` }
+  const response = await fetch(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  if (!response.ok) throw new Error(String(response.status))
+  return (await response.json().catch(() => null)) as never
 }

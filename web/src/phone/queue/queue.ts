@@ -17,10 +17,8 @@ export type Wanted = {
   about?: string
   /** Without an account, whoever is signed in. */
   asPublic?: boolean
-  /** False where the body has no occurred_at; a form with a picture has none unless this is true. */
+  /** False where the body has no occurred_at. */
   timed?: boolean
-  /** Before everything that waits already: somebody calls for help. */
-  first?: boolean
 }
 
 /** The phone has no room left: nothing was kept, and the person must be told. */
@@ -31,8 +29,7 @@ export async function enqueue(...wanted: Wanted[]): Promise<string[]> {
   const actions = wanted.map(actionOf)
   try {
     await store.transaction('rw', store.actions, store.photos, async () => {
-      const front = wanted.some(one => one.first) ? await placeInFront() : null
-      await store.actions.bulkAdd((front === null ? actions : actions.map(one => ({ ...one, n: front }))) as Action[])
+      await store.actions.bulkAdd(actions as Action[])
       await store.photos.bulkAdd(
         actions.flatMap(({ id }, at) => (wanted[at]!.photo ? [{ id, ...wanted[at]!.photo }] : [])),
       )
@@ -44,9 +41,6 @@ export async function enqueue(...wanted: Wanted[]): Promise<string[]> {
   wake()
   return actions.map(one => one.id)
 }
-
-/** A number before all others; one for one action. */
-const placeInFront = async (): Promise<number> => Math.min(0, (await store.actions.orderBy('n').first())?.n ?? 0) - 1
 
 /** The action as the queue keeps it. */
 export function actionOf(wanted: Wanted): Omit<Action, 'n'> {
@@ -60,7 +54,7 @@ export function actionOf(wanted: Wanted): Omit<Action, 'n'> {
     body: wanted.body ?? {},
     idField: wanted.idField ?? 'command_id',
     photo: !!wanted.photo,
-    occurredAt: (wanted.timed ?? !wanted.photo) ? officeNow() : null,
+    occurredAt: wanted.timed === false || wanted.photo ? null : officeNow(),
     about: wanted.about ?? '',
     state: 'waiting',
     refusal: null,

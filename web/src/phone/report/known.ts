@@ -1,6 +1,7 @@
 /** What the server told once and a phone without network still knows: the dangers asked about, what a reporter is promised. */
 import { onMounted, shallowRef, type ShallowRef } from 'vue'
 import { api, ask, type Shapes } from '@/shared/api/client'
+import { hearTime } from '../office'
 import { store } from '../queue/store'
 
 /** What was kept at once, then what the server says now. */
@@ -31,5 +32,10 @@ const ASSUMED = Object.entries({
 export const useDangers = () =>
   useKept('dangers', ASSUMED as Shapes['DangerAsked'][], () => ask(api.GET('/api/dangers')))
 
+/** Also how a phone without a live feed learns the office's time. */
 export const usePromises = () =>
-  useKept<Shapes['Promises'] | null>('promises', null, () => ask(api.GET('/api/promises')))
+  useKept<Shapes['Promises'] | null>('promises', null, async () => {
+    const told = await ask(api.GET('/api/promises'))
+    hearTime(told.now)
+    return told
+  })

@@ -39,6 +39,6 @@ export function photoFor(report: OfReport, photo: Photo, publicly = asPublic()):
 }
 
 export async function addDetails(report: OfReport, body: Record<string, unknown>, about = ''): Promise<void> {
-  const wanted = { kind: 'report_details', ...placeOf(report, 'details'), body, timed: false, about }
+  const wanted = { kind: 'report_details', ...placeOf(report, 'details'), body, about }
   await enqueue({ ...wanted, asPublic: asPublic() })
 }
