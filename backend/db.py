@@ -174,6 +174,7 @@ sightings = Table(
     _texts("dangers"),
     _json("warnings", "[]"),
     _text("refusal", nullable=True),
+    _at("detailed_at", nullable=True),
     _sealed("address"),
     _sealed("description"),
     PrimaryKeyConstraint("city_id", "id"),

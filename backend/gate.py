@@ -48,6 +48,7 @@ class RouteLimit(NamedTuple):
 BY_ROUTE: Final[Mapping[tuple[str, str], RouteLimit]] = {
     ("GET", "/api/reports/{receipt}"): RouteLimit("look_ups_per_minute"),
     ("POST", "/api/reports/similar"): RouteLimit("similar_per_minute"),
+    ("POST", "/api/reports/{receipt}/details"): RouteLimit("details_per_minute"),
     ("POST", "/api/reports/{receipt}/photos"): RouteLimit("photos_per_minute"),
     ("POST", "/api/cases/{case_id}/photos"): RouteLimit("photos_per_minute"),
     ("POST", "/api/sessions"): RouteLimit("sign_ins_per_minute", by_address=True),

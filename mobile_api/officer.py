@@ -44,8 +44,8 @@ from mobile_api.reports import LARGEST_PHOTO_BODY_BYTES
 from mobile_api.task import Task, task_of
 
 
-class Duty(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the team is to be."""
+class Duty(CommandBody, frozen=True):
+    """What the team is to be, from when the server hears of it: nobody was asked anything before."""
 
     state: DutyState
 
@@ -178,7 +178,7 @@ class Officer(Controller):
         """手上有派遣或案卷时不能下班。 Not while the team holds an offer or a case."""
         team_id = my_team(by)
         demand(office.city.policy.roles, by, "team:duty", Object(teams=[team_id]))
-        return await duty.set_duty(office, team_id, data.state, by=by, now=now)
+        return await duty.set_duty(office, team_id, data.state, by=by, now=now, command_id=data.command_id)
 
     @post("/positions", summary="上报位置 Positions of my team", status_code=200)
     async def positions(

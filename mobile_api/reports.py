@@ -3,20 +3,24 @@
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from litestar import Controller, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath, MultipartBody
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from backend.access.actor import Actor
+from backend.access.permissions import demand
 from backend.body import DROPS_UNREADABLE
 from backend.dispatch import asking
-from backend.dispatch.asking import ReportStatus, Similar
+from backend.dispatch.asking import OwnReport, ReportStatus, Similar
+from backend.dispatch.details import Details, add_details
 from backend.dispatch.filing import Receipt
 from backend.dispatch.group_filing import Filing
 from backend.gate import of_reports, sender_of
+from backend.intake.looks import Looks
 from backend.intake.photo_rows import KeptPhoto, add_photo
 from backend.intake.photo_store import PhotoStore
 from backend.intake.receipts import parse_receipt
@@ -25,7 +29,8 @@ from backend.intake.weather import Outlook
 from backend.limits.limiter import Limiter
 from backend.office import Office
 from backend.phone_clock import PhoneClock
-from backend.web import AnyRequest
+from backend.policy import Danger
+from backend.web import AnyRequest, CommandBody, command
 
 LARGEST_PHOTO_BODY_BYTES = 32_000_000
 """Above every policy's `max_photo_mb`, so that what is somewhat too big is refused in words about photos."""
@@ -48,6 +53,12 @@ SIMILAR_EXAMPLE = Example(
 )
 
 
+DETAILS_EXAMPLE = Example(
+    summary="司机停车后补充 A driver adds at the next stop",
+    value={"people_count": 2, "dangers": ["injury"], "description": "一男一女，男的腿部流血"},
+)
+
+
 class SimilarTo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A report not yet sent: is it about somebody who is known already?"""
 
@@ -58,6 +69,15 @@ class PhotoForm(Struct, frozen=True):
     """A form with one file, JPEG, PNG or WebP."""
 
     photo: UploadFile
+
+
+class AddDetails(CommandBody, frozen=True, kw_only=True):
+    """What is added to a report; what is left out stays as it was."""
+
+    people_count: Annotated[int, Meta(ge=1, le=999)] | None = None
+    looks: Looks | None = None
+    dangers: Annotated[list[Danger], Meta(max_length=20)] = msgspec.field(default_factory=list)
+    description: Annotated[str, Meta(max_length=2000)] = ""
 
 
 class Reports(Controller):
@@ -87,6 +107,15 @@ class Reports(Controller):
         await limiter.demand(of_reports(office.city.policy, data.channel, sender_of(request, by)))
         return await filing.file(prepare(data, office.city, by, now, weather=await outlook.now(), phone=phone))
 
+    @get("/mine", summary="我的上报 My own reports")
+    async def mine(
+        self, by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
+    ) -> list[OwnReport]:
+        """登录后本人三十天内的上报及进展，新的在前。 Signed in: one's own of the last thirty days and how far each has come."""
+        if by.kind != "account":
+            demand({}, by, "report:mine")
+        return await asking.own_reports(office, by, now)
+
     @get("/{receipt:str}", summary="凭回执码查询 What became of a report")
     async def status(self, receipt: FromPath[str], office: NamedDependency[Office]) -> ReportStatus:
         """不含任何个人信息。 No personal data: only how far it has come."""
@@ -108,6 +137,27 @@ class Reports(Controller):
     ) -> list[Similar]:
         """提交前询问：附近已知的情况，不含个人信息。 Known cases nearby, without personal data."""
         return await asking.similar_cases(office, prepare(data.report, office.city, by, now, phone=phone))
+
+    @post("/{receipt:str}/details", summary="补充情况 Add details later", status_code=200, opt={DROPS_UNREADABLE: True})
+    async def details(
+        self,
+        receipt: FromPath[str],
+        data: Annotated[AddDetails, Body(examples=[DETAILS_EXAMPLE])],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        phone: NamedDependency[PhoneClock],
+    ) -> ReportStatus:
+        """24 小时内，凭回执码。危险情形只增不减，优先级只升不降；在途的队伍会收到通知。
+
+        With the receipt, within 24 hours. Dangers are only added, the priority is only raised; a team on its way is told.
+        """
+        code = parse_receipt(receipt)
+        wanted = command("report.details", None, data, by, now, phone)
+        wanted = msgspec.structs.replace(wanted, args={**wanted.args, "receipt": code})
+        told = {name: getattr(data, name) for name in Details.__struct_fields__}
+        await add_details(office, code, Details(**told), wanted)
+        return await asking.report_status(office, code)
 
     @post("/{receipt:str}/photos", summary="补充照片 Add a photo", request_max_body_size=LARGEST_PHOTO_BODY_BYTES)
     async def photo(

@@ -1,13 +1,13 @@
 """What a reporter may ask: how far their report has come, and whether it is about somebody known. No personal data."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ARRAY, Text, cast, select
+from sqlalchemy import ARRAY, Select, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
@@ -23,9 +23,12 @@ from backend.intake import duplicates
 from backend.intake.report import Prepared
 from backend.office import Office
 from backend.personal import fields_of, open_
+from backend.policy import Danger
 
 MOST_SHOWN = 5
 MOST_ELSEWHERE = 3
+OWN_WITHIN: Final = timedelta(days=30)
+MOST_OWN: Final = 200
 ASKING_RES = 10
 """The public asks by H3 cells of this resolution, about 130 m across."""
 ASKING_ACCURACY_M = 70.0
@@ -83,25 +86,62 @@ class Similar(Struct, frozen=True, kw_only=True):
     elsewhere: bool = False
 
 
+class OwnReport(Struct, frozen=True, kw_only=True):
+    """A report as the person sees it who sent it signed in: what it was about, and how far it has come. WGS-84 degrees."""
+
+    id: UUID
+    status: ReportStatus
+    occurred_at: datetime
+    lon: float
+    lat: float
+    people_count: int
+    dangers: list[Danger]
+    detailed_at: datetime | None
+
+
 async def report_status(office: Office, receipt: str) -> ReportStatus:
     """The status under a receipt code. A joined case answers with the one it was joined into."""
     async with office.db.connect() as tx:
-        s, links, c = db.sightings, db.case_sightings, db.cases
-        query = (
-            select(s.c.received_at, c.c.stage, c.c.stage_since, c.c.outcome)
-            .join(links, (links.c.city_id == s.c.city_id) & (links.c.sighting_id == s.c.id) & links.c.left_at.is_(None))
-            .join(c, (c.c.city_id == links.c.city_id) & (c.c.id == links.c.case_id))
-            .where(s.c.city_id == office.city_id, s.c.receipt == receipt)
-        )
-        row = (await tx.execute(query)).first()
+        row = (await tx.execute(_reports(office).where(db.sightings.c.receipt == receipt))).first()
     if row is None:
         raise NotFound(
             "没有这个回执码，请核对后再试。", "There is no such receipt; please check it.", code="no_receipt"
         )
+    return _status(office, row)
+
+
+async def own_reports(office: Office, by: Actor, now: datetime) -> list[OwnReport]:
+    """What this account has reported within `OWN_WITHIN`, newest first."""
+    s = db.sightings.c
+    mine = _reports(office).where(s.reporter == by.id, s.received_at > now - OWN_WITHIN)
+    async with office.db.connect() as tx:
+        rows = await tx.execute(mine.order_by(s.received_at.desc(), s.id.desc()).limit(MOST_OWN))
+        return [
+            OwnReport(
+                status=_status(office, row),
+                **{name: getattr(row, name) for name in OwnReport.__struct_fields__ if name != "status"},
+            )
+            for row in rows
+        ]
+
+
+def _reports(office: Office) -> Select[Any]:
+    """Sightings with the case each belongs to."""
+    s, links, c = db.sightings, db.case_sightings, db.cases
+    about = (s.c[n] for n in ("id", "receipt", "occurred_at", "lon", "lat", "people_count", "dangers", "detailed_at"))
+    return (
+        select(s.c.received_at, c.c.stage, c.c.stage_since, c.c.outcome, *about)
+        .join(links, (links.c.city_id == s.c.city_id) & (links.c.sighting_id == s.c.id) & links.c.left_at.is_(None))
+        .join(c, (c.c.city_id == links.c.city_id) & (c.c.id == links.c.case_id))
+        .where(s.c.city_id == office.city_id)
+    )
+
+
+def _status(office: Office, row: Any) -> ReportStatus:
     state, zh, en = PUBLIC_WORDS[row.stage]
     reason = _refusal(office, row.outcome) if row.stage == "refused" else None
     return ReportStatus(
-        receipt=receipt,
+        receipt=row.receipt,
         state=state,
         zh=zh,
         en=en,

@@ -266,6 +266,8 @@ async def _receipts_of(tx: AsyncConnection, office: Office, reports: Sequence[Pr
 
 def _same(kept: Mapping[str, Any], sent: Sighting) -> bool:
     """Whether it is the same report again: who, where, how many and in which words. Its times follow from when it came."""
+    if kept["detailed_at"] is not None:  # what was said of them has grown since
+        return all(kept[name] == getattr(sent, name) for name in ("lon", "lat", "channel", "reporter", "address"))
     said = ("lon", "lat", "channel", "reporter", "people_count", "description", "address")
     same_words = all(kept[name] == getattr(sent, name) for name in said)
     return same_words and _as_kept(kept["looks"]) == _as_kept(sent.looks)

@@ -49,6 +49,8 @@ async def enqueue_notices(tx: AsyncConnection, office: Office, command: "Command
     for change in changes:
         if change.kind in ("offer.made", "offer.withdrawn"):
             await _to_team(tx, office, command, change)
+        if change.kind == "case.detailed":
+            await _to_the_crew(tx, office, command, change)
         if change.kind.startswith("team.distress"):
             await _of_distress(tx, office, command, change)
         await _to_team_with_the_case(tx, office, command, change)
@@ -100,6 +102,16 @@ async def _to_desk(tx: AsyncConnection, office: Office, command: "Command", chan
         if role == "team" and not case.team_id:
             continue
         await enqueue(tx, office, "push", to, message, case_id=case.id, now=command.now, only_while="case_is_open")
+
+
+async def _to_the_crew(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
+    """Something was added to what a team goes to, or is asked to go to."""
+    case = change.case()
+    assert case is not None
+    message = {"kind": change.kind, "number": case.number, "case_id": case.id, "priority": case.priority}
+    for team_id in {*change.teams, *([case.team_id] if case.team_id else [])}:
+        to = f"team:{team_id}"
+        await enqueue(tx, office, "push", to, message, case_id=case.id, only_while="case_is_open", now=command.now)
 
 
 async def _of_distress(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:

@@ -92,7 +92,10 @@ class Report(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Sighting(Struct, frozen=True, kw_only=True):
-    """线索 as it is kept. reporter: an actor's id, or the receipt. warnings: what was odd, with a code and a sentence in both languages."""
+    """线索 as it is kept. reporter: an actor's id, or the receipt. warnings: what was odd, with a code and a sentence in both languages.
+
+    detailed_at: when its reporter last added to it.
+    """
 
     id: UUID
     receipt: str
@@ -112,6 +115,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
     looks: dict[str, Any]
     dangers: list[Danger]
     warnings: list[dict[str, Any]]
+    detailed_at: datetime | None = None
 
 
 class Prepared(Struct, frozen=True, kw_only=True):

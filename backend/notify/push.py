@@ -30,6 +30,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "offer.withdrawn": ("派遣已收回。", "The offer was taken back."),
     "case.assigned": ("已指定你队前往一个案卷，请打开应用。", "Your team has been sent to a case: open the app."),
     "case.taken_off": ("你队的案卷已改派。", "Your team's case was taken off."),
+    "case.detailed": ("报告人补充了情况，请打开应用查看。", "The reporter added details: open the app."),
     "case.not_reached": ("有队伍未收到派遣，请联系。", "A team has not been reached: call it."),
     "team.distress": ("有巡查队求助，请立即查看。", "A crew calls for help: look at once."),
     "team.distress_escalated": ("有巡查队求助，尚无人应答！", "A crew calls for help and nobody has answered!"),

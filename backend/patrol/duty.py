@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import log
 from backend.access.actor import Actor
+from backend.access.once import Once, first_answer, keep_answer
 from backend.db import cases, offers, presence, shifts
 from backend.errors import Conflict, Invalid, NotFound
 from backend.office import Office
@@ -53,15 +54,24 @@ async def get_presence(tx: AsyncConnection, office: Office, team_id: UUID, *, lo
     return Presence(**row._mapping)
 
 
-async def set_duty(office: Office, team_id: UUID, state: str, *, by: Actor, now: datetime) -> Presence:
-    """Change a team's state. Raises Conflict while it holds an offer or a case: those are settled first."""
+async def set_duty(
+    office: Office, team_id: UUID, state: str, *, by: Actor, now: datetime, command_id: UUID | None = None
+) -> Presence:
+    """Change a team's state. Raises Conflict while it holds an offer or a case: those are settled first.
+
+    command_id: made by a phone that may send it twice; the second time nothing changes, whoever changed it since (I8).
+    """
     if state not in STATES:
         raise Invalid("状态只能是在岗、休整或下班。", "The state is on_duty, resting or off_duty.", field="state")
+    once = Once(id=command_id, name="team.duty", by=by, now=now, wants={"team_id": str(team_id), "state": state})
     async with office.begin() as tx:
+        if await first_answer(tx, office, once) is not None:
+            return await get_presence(tx, office, team_id)
         team = await get_team(tx, office, team_id)
         await hold(tx, office, team_id)
         held = await get_presence(tx, office, team_id, lock=True)
         if held.state == state:
+            await keep_answer(tx, office, once, held)
             return held
         if state != "on_duty":
             await _refuse_while_needed(tx, office, team_id)
@@ -77,7 +87,9 @@ async def set_duty(office: Office, team_id: UUID, state: str, *, by: Actor, now:
             teams=[team_id],
         )
         await log.append(tx, office.city_id, [entry], now=now)
-        return await get_presence(tx, office, team_id)
+        changed = await get_presence(tx, office, team_id)
+        await keep_answer(tx, office, once, changed)
+        return changed
 
 
 async def hold(tx: AsyncConnection, office: Office, team_id: UUID) -> None:

@@ -269,6 +269,7 @@ class Limits(msgspec.Struct, frozen=True):
     look_ups_per_minute: Count
     similar_per_minute: Count
     photos_per_minute: Count
+    details_per_minute: Count
     sign_ins_per_minute: Count
     tickets_per_minute: Count
     tiles_per_minute: Count

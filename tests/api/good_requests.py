@@ -94,6 +94,10 @@ async def _report(api: Api, staff: Staff) -> str:
     photo = await api.http.post(f"/api/reports/{receipt['receipt']}/photos", files=files)
     assert photo.status_code == 201, photo.text
     await api.public.saw(f"/api/reports/{receipt['receipt']}")
+    more = {"people_count": 2, "dangers": ["exposure"], "looks": {"sex": "male"}, "description": "在北门"}
+    await api.public.did(f"/api/reports/{receipt['receipt']}/details", more)
+    await staff.grid_worker.did("/api/reports", a_report((118.0, 36.0), channel="grid"))
+    assert await staff.grid_worker.saw("/api/reports/mine")
     await staff.partner.did("/api/reports", a_report(IN_XIGANG, channel="partner"))
     return str(receipt["case_id"])
 
@@ -344,6 +348,9 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
         await staff.officer.did(f"/api/cases/{case_id}/arrive", WHY)
         await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(api.clock.now().isoformat()))
         stock[f"POST /api/cases/{{case_id}}/{verb}"] = [case_id]
+    places = [(117.0, 36.0 + 0.2 * n) for n in range(3)]
+    filed = [await api.public.did("/api/reports", a_report(place)) for place in places]
+    stock["POST /api/reports/{receipt}/details"] = [one["receipt"] for one in filed]
     stock["POST /api/visits/{visit_id}/done"] = [await _stayed_outside(api, staff) for _ in range(3)]
     stock["POST /api/cases/{case_id}/unjoin"] = [await _joined(api, desk, n) for n in range(3)]
     stock["POST /api/distress/{distress_id}/answer"] = [

@@ -73,6 +73,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/reports"): Rule(body=lambda _: a_report(channel="fax")),
     ("POST", "/api/reports/similar"): Rule(body=lambda _: {"report": a_report(channel="fax")}),
     ("GET", "/api/reports/{receipt}"): Rule(about="receipt"),
+    ("POST", "/api/reports/{receipt}/details"): Rule(about="receipt", body=lambda _: {"description": "在北门"}),
+    ("GET", "/api/reports/mine"): Rule(about="signed_in"),
     ("POST", "/api/reports/{receipt}/photos"): Rule(about="receipt"),
     ("POST", "/api/sessions"): Rule(body=lambda _: {"login": "x"}),
     ("GET", "/api/sessions/me"): OPEN,

@@ -47,7 +47,7 @@ TOPICS = {
             *("case.opened", "case.accepted", "case.refused", "case.assigned", "case.withdrawn", "case.dispatched"),
             *("case.set_out", "case.arrived", "case.handled", "case.verified", "case.sent_back", "case.extended"),
             *("case.suspended", "case.resumed", "case.returned", "case.voided", "case.joined", "case.unjoined"),
-            *("case.called_back", "case.not_reached", "case.photo_added"),
+            *("case.called_back", "case.detailed", "case.not_reached", "case.photo_added"),
             *("case.grew", "case.shrank", "case.sighting_joined", "approval.asked", "approval.refused"),
             *("clock.yellow", "clock.missed", "clock.escalated", "search.widened", "search.alarm", "revisit.done"),
         ),

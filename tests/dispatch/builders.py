@@ -128,7 +128,7 @@ def team(n: int, place: LonLat | None = None, **changes: Any) -> Team:
 
 
 CHANNEL_OF = {"operator": "hotline", "grid_worker": "grid", "partner": "partner", "public": "web", "officer": "patrol"}
-CHANNEL_OF |= {"dispatcher": "hotline"}
+CHANNEL_OF |= {"dispatcher": "hotline", "driver": "taxi"}
 
 
 def command(

@@ -27,6 +27,7 @@ from backend.clock import ManualClock
 from backend.db import make_engine
 from backend.dispatch import approvals, desk, distress, field, found, offers, verification
 from backend.dispatch.change import Answer, Command
+from backend.dispatch.details import Details, add_details
 from backend.dispatch.distress import Spot
 from backend.dispatch.field import Arrival
 from backend.dispatch.lifecycle import OPEN_STAGES
@@ -204,6 +205,13 @@ class Loop(RuleBasedStateMachine):
     def report(self, by: Actor, place: Any, known: bool, danger: bool) -> None:
         changes: dict[str, Any] = {"looks": OLD_MAN} if known else {}
         self.run(self.town.file(self.town.report(by, place, dangers=["injury"] if danger else [], **changes)))
+
+    @rule(which=WHICH, danger=st.booleans())
+    def add(self, which: int, danger: bool) -> None:
+        """A reporter adds to what they said."""
+        receipts = sorted((row["id"], row["receipt"]) for row in self.runner.run(self.town.rows(tables.sightings)))
+        more = Details(people_count=2, dangers=["injury"] if danger else [])
+        self.run(add_details(self.town.office, receipts[which % len(receipts)][1], more, self._by(PUBLIC, "add")))
 
     @rule(team=st.integers(0, TEAMS - 1), place=PLACES, minutes_ago=st.sampled_from([0, 0, 50]))
     def find(self, team: int, place: Any, minutes_ago: int) -> None:

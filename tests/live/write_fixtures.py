@@ -64,6 +64,7 @@ HOW_OFTEN = {
     "decide": 3,
     "duty": 2,
     **dict.fromkeys(("stumble", "assign", "redirect", "join", "unjoin", "split", "find", "call_for_help"), 1),
+    "add": 3,
     "answer_the_call": 2,
 }
 
@@ -234,6 +235,7 @@ def _told(name: str, chance: random.Random) -> dict[str, Any]:
         "ask": {"which": which, "action": chance.choice(["suspend", "extend", "return", "void"])},
         "decide": {"which": which, "granted": chance.randint(0, 3)},
         "duty": {"team": chance.randint(0, 2), "state": chance.choice(["on_duty", "on_duty", "off_duty", "resting"])},
+        "add": {"which": which, "danger": chance.random() < 0.5},
         "find": {
             "team": chance.randint(0, 2),
             "place": chance.choice([SPOT, east_of(SPOT, 5000)]),

@@ -100,6 +100,18 @@ async def test_the_end_of_the_shift_is_known_when_it_begins(town: Town) -> None:
     assert team_id not in await free(town)
 
 
+async def test_a_wish_that_a_phone_sends_twice_does_not_undo_what_came_after_it(town: Town) -> None:
+    team_id, once = town.teams[0], new_id()
+    me = officer(team_id)
+    await duty.set_duty(town.office, team_id, "on_duty", by=me, now=town.now, command_id=once)
+    await town.on_duty(team_id, "off_duty")
+    held = await duty.set_duty(town.office, team_id, "on_duty", by=me, now=town.now, command_id=once)
+    assert held.state == "off_duty"
+    with pytest.raises(Conflict) as refused:
+        await duty.set_duty(town.office, team_id, "resting", by=me, now=town.now, command_id=once)
+    assert refused.value.code == "command_id_reused"
+
+
 # --- teams -----------------------------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ async def test_a_driver_reports_by_one_tap_and_says_more_when_the_car_stands(
         await expect(page.locator("[data-told]")).to_contain_text("已记下：孩子独自一人")
         receipt = await receipt_of(page)
         await expect(page.locator("[data-tap=child]")).to_be_enabled()
-        await shot(page, "phone-drive")
+        await shot(page, "phone-driver")
         sighting = await sighting_of(town, receipt)
         assert (sighting["channel"], sighting["dangers"]) == ("taxi", ["minor"])
         assert distance_m(LonLat(sighting["lon"], sighting["lat"]), LonLat(*place)) < 2

@@ -13,6 +13,8 @@ export function kindOf(event: LiveEvent): AlarmKind | null {
   if (event.kind === 'clock.missed' || event.kind === 'clock.escalated') return 'clock'
   if (event.kind === 'circle.gap_opened') return 'gap'
   if (event.kind === 'approval.asked') return 'approval'
+  const raised = event.kind === 'case.detailed' && event.data.raised
+  if (raised && event.data.rows?.cases?.some(row => row.priority === 'critical')) return 'critical'
   if (event.kind !== 'case.opened') return null
   const opened = event.data.rows?.cases?.find(row => row.id === event.case_id)
   if (opened?.priority === 'critical') return 'critical'

@@ -15,6 +15,13 @@ test('a critical case calls for attention, and one that a person must accept', (
   expect(kindOf(opened({ priority: 'normal', stage: 'discovered' }))).toBe('new_case')
   expect(kindOf(opened({ priority: 'normal', stage: 'accepted' }))).toBeNull()
 })
+test('a case that its reporter makes critical later calls for attention, and one that only grows does not', () => {
+  const detailed = (raised: boolean, row: Record<string, unknown>) =>
+    event('case.detailed', { raised, rows: { cases: [{ id: 'c', ...row }] } })
+  expect(kindOf(detailed(true, { priority: 'critical' }))).toBe('critical')
+  expect(kindOf(detailed(true, { priority: 'high' }))).toBeNull()
+  expect(kindOf(detailed(false, {}))).toBeNull()
+})
 test('an offer within the circle is no alarm, one outside is', () => {
   expect(kindOf(event('offer.made'))).toBeNull()
   expect(kindOf(event('offer.made', { alarm: 'outside_circle' }))).toBe('search')

@@ -14,6 +14,7 @@ const SAYS: Record<string, [zh: string, en: string]> = {
   'offer.made': ['新的派遣，请应答', 'A new offer: please answer'],
   'offer.withdrawn': ['派遣已收回', 'The offer was taken back'],
   'case.assigned': ['指挥中心指派了任务', 'The control room has assigned a task'],
+  'case.detailed': ['报告人补充了情况', 'The reporter added details'],
   'case.taken_off': ['任务已收回', 'The task was taken back'],
   'clock.missed': ['任务超时，请查看', 'A deadline was missed'],
   'clock.escalated': ['任务超时，请查看', 'A deadline was missed'],

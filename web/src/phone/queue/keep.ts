@@ -2,7 +2,7 @@
 import { ref, watch } from 'vue'
 import { session } from '@/shared/api/session'
 import { officeNow } from '../office'
-import { flush, type Outcome } from './send'
+import { flush, sendAtOnce, type Outcome } from './send'
 import { SESSION, store } from './store'
 
 /** How sending went the last time; the bar at the top says it. */
@@ -30,6 +30,10 @@ export function wake(): void {
     }
   })
 }
+
+/** One action that cannot wait for its turn: tried at once, past what is being sent; the queue goes on trying. */
+export const hurry = (id: string): Promise<boolean> =>
+  sendAtOnce(store, (url, init) => fetch(url, init), id, officeNow).catch(() => false)
 
 async function send(): Promise<void> {
   const outcome = await alone(() => flush(store, (url, init) => fetch(url, init), officeNow))

@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'
 import { beforeEach, expect, test } from 'vitest'
-import { flush, type Post } from './send'
+import { flush, sendAtOnce, type Post } from './send'
 import { PhoneStore, SESSION, type Action } from './store'
 
 let store: PhoneStore
@@ -128,4 +128,19 @@ test("another person's things wait for them, and are never sent as somebody else
   const { post, got } = server({})
   expect((await flush(store, post, now)).end).toBe('signed_out')
   expect(got).toEqual(['/api/mine'])
+})
+
+test('a call for help goes past everything that waits, and the queue then sends it no second time', async () => {
+  await add('photo')
+  await add('help', { n: -1, chain: 'distress:help' })
+  const { post, got } = server({})
+  expect(await sendAtOnce(store, post, 'help', now)).toBe(true)
+  expect(got).toEqual(['/api/help'])
+  await flush(store, post, now)
+  expect(got).toEqual(['/api/help', '/api/photo'])
+  const cut = server({ '/api/again': 'away' })
+  await add('again', { n: -2, chain: 'distress:again' })
+  expect(await sendAtOnce(store, cut.post, 'again', now)).toBe(false)
+  await flush(store, post, now)
+  expect(got).toEqual(['/api/help', '/api/photo', '/api/again'])
 })

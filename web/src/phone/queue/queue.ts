@@ -17,8 +17,10 @@ export type Wanted = {
   about?: string
   /** Without an account, whoever is signed in. */
   asPublic?: boolean
-  /** False where the body has no occurred_at. */
+  /** False where the body has no occurred_at; a form with a picture has none unless this is true. */
   timed?: boolean
+  /** Before everything that waits already: somebody calls for help. */
+  first?: boolean
 }
 
 /** The phone has no room left: nothing was kept, and the person must be told. */
@@ -29,7 +31,8 @@ export async function enqueue(...wanted: Wanted[]): Promise<string[]> {
   const actions = wanted.map(actionOf)
   try {
     await store.transaction('rw', store.actions, store.photos, async () => {
-      await store.actions.bulkAdd(actions as Action[])
+      const front = wanted.some(one => one.first) ? await placeInFront() : null
+      await store.actions.bulkAdd((front === null ? actions : actions.map(one => ({ ...one, n: front }))) as Action[])
       await store.photos.bulkAdd(
         actions.flatMap(({ id }, at) => (wanted[at]!.photo ? [{ id, ...wanted[at]!.photo }] : [])),
       )
@@ -41,6 +44,9 @@ export async function enqueue(...wanted: Wanted[]): Promise<string[]> {
   wake()
   return actions.map(one => one.id)
 }
+
+/** A number before all others; one for one action. */
+const placeInFront = async (): Promise<number> => Math.min(0, (await store.actions.orderBy('n').first())?.n ?? 0) - 1
 
 /** The action as the queue keeps it. */
 export function actionOf(wanted: Wanted): Omit<Action, 'n'> {
@@ -54,7 +60,7 @@ export function actionOf(wanted: Wanted): Omit<Action, 'n'> {
     body: wanted.body ?? {},
     idField: wanted.idField ?? 'command_id',
     photo: !!wanted.photo,
-    occurredAt: wanted.timed === false || wanted.photo ? null : officeNow(),
+    occurredAt: (wanted.timed ?? !wanted.photo) ? officeNow() : null,
     about: wanted.about ?? '',
     state: 'waiting',
     refusal: null,
