@@ -191,6 +191,7 @@ const SAYS: Record<string, readonly [zh: string, en: string, field: string]> = {
   incident_police_not_told: ['死亡、走失须立即报警，并记录时间。', 'A death or a missing person: tell the police, record when.', 'police_told_at'],
   incident_undescribed: ['请写明发生了什么、何时何地。', 'Write what happened, when and where.', 'note'],
   family_not_checked: ['请核实接领人与本人的亲属关系。', 'Check that whoever fetches them is family.', 'family_relation_checked'],
+  sent_back_to_violence: ['疑似受家暴、虐待者不能直接交回家属。', 'Do not hand suspected victims of violence back to the family.', 'outcome'],
   family_separated: ['一家人分开的，写明原因。', 'Say why the family was separated.', 'family_separated_ground'],
   escort_too_small: ['护送至少 2 人。', 'An escort is at least two people.', 'crew'],
   woman_missing: ['女性和儿童须由女队员照护、检查。', 'Women and children are cared for by a woman of the crew.', 'crew'],
@@ -241,6 +242,10 @@ export function missing(draft: Draft): Violation[] {
   say(outcome === 'to_hospital' && !draft.stationToldAt, 'station_not_told')
   const crime = outcome === 'to_police' || people.some(one => one.suspicions.length > 0)
   say(crime && (!draft.policeToldAt || !draft.policeToldBy.trim()), 'police_not_told')
+  each(
+    'sent_back_to_violence',
+    one => outcome === 'to_family' && isHurtAtHome(one) && (isMinor(one) || one.consent !== 'given'),
+  )
   say(outcome === 'to_family' && !draft.familyChecked, 'family_not_checked')
   each('foreigner_not_confirmed', one => one.is_foreigner && !draft.policeToldAt)
   say(ESCORTED.has(outcome) && draft.crewSize < 2, 'escort_too_small')
@@ -255,6 +260,8 @@ export function missing(draft: Draft): Violation[] {
   return found
 }
 
+const AT_HOME = new Set<string>(['domestic_violence', 'abuse', 'trafficking'])
+const isHurtAtHome = (one: PersonMet): boolean => one.suspicions.some(what => AT_HOME.has(what))
 const hasConsent = (one: PersonMet): boolean =>
   one.consent === 'given' ||
   (isMinor(one) && one.consent !== 'not_asked') ||
