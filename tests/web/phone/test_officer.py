@@ -18,7 +18,7 @@ from tests.web.phone.officers import (
     pick,
     sign,
 )
-from tests.web.town import WAIT_MS, Town
+from tests.web.town import DRAWN_MS, WAIT_MS, Town, at_desk, window_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OLD_MAN = "老人躺在地下通道口，衣着单薄，说腿疼走不动"
@@ -118,6 +118,15 @@ async def test_the_whole_task_with_a_network(town: Town, browser: Browser, shot:
         assert record["note"] == "本人的意愿：想去救助站，天暖了再回老家"
         await page.locator("[data-next=away]").click()
         await at_step(phone, "wait")
+    desk = await window_of(browser, town, "checker")
+    await at_desk(desk, town, "verification")
+    await desk.locator(f"[data-case='{case_id}']").click()
+    await expect(desk.locator("[data-item=hand_over]")).to_contain_text("签字可查看")
+    photos = desk.locator("[data-crew-photos]")
+    for n, kind in enumerate(("scene", "signature_crew", "signature_receiver"), start=1):
+        await photos.locator(f"[data-kind={kind}] button").click()
+        await expect(photos.locator("img")).to_have_count(n)
+    await desk.context.close()
 
 
 async def test_an_offer_that_rings_can_be_declined_with_a_reason(town: Town, browser: Browser, shot: Shot) -> None:
@@ -134,3 +143,29 @@ async def test_an_offer_that_rings_can_be_declined_with_a_reason(town: Town, bro
         await phone.sent()
         offers = (await (await town.somebody("shift_leader")).saw(f"/api/cases/{case_id}"))["offers"]
         assert [(one["state"], one["reason"]) for one in offers] == [("declined", "vehicle_trouble")]
+
+
+async def test_somebody_found_elsewhere_is_put_on_the_map(town: Town, browser: Browser, shot: Shot) -> None:
+    _, base = await base_of(town, "T02")
+    async with officer_phone(browser, town, "T02") as phone:
+        page = phone.page
+        await phone.go("found")
+        await expect(page.locator("[data-found-place]")).to_have_attribute("data-known", "true")
+        await page.locator("[data-map]").click()
+        chart = page.locator(".maplibregl-canvas")
+        await expect(page.locator(".whole > .map")).to_have_attribute("data-idle", "", timeout=DRAWN_MS)
+        await chart.focus()
+        await page.keyboard.press("ArrowUp")
+        await expect(page.locator("[data-found-place]")).to_contain_text("已在地图上选定", timeout=DRAWN_MS)
+        assert await phone.grave_faults() == []
+        await shot(page, "phone-found-map")
+        await page.locator("[name=words]").fill("河边护栏内侧，两人")
+        await page.get_by_role("button", name="多一人").click()
+        await page.locator("[data-next=found]").click()
+        await at_step(phone, "spot")
+        await expect(page.locator("[data-person]")).to_have_count(2)
+        await phone.sent()
+        (mine,) = [one for one in await phone.kept_actions() if one["kind"] == "found"]
+        case = await town.case(mine["body"]["case_id"])
+        assert (case["stage"], case["people_count"]) == ("handling", 2)
+        assert case["lat"] > base[1] + 0.0003, "north of where the officer stands"
