@@ -140,9 +140,10 @@ async def run_worker(settings: Settings) -> None:
     engine = make_engine(settings.database_url)
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port, addr=settings.host)
-    async with SteadyTime(engine, city.id) as time, Wire(settings.redis_url) as wire:
+    wire = Wire(settings.redis_url)
+    nudge = Nudge(city.id, wire)
+    async with SteadyTime(engine, city.id) as time, wire:
         clock = settings.clock.by(time.now)
-        nudge = Nudge(city.id, wire)
         office = Office(city, engine, nudge, ring=settings.ring)
         await in_force.follow(office)
         senders = senders_of(office, settings)

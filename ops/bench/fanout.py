@@ -130,9 +130,10 @@ def _ms(side: Side, percentile: int) -> float:
 async def _ours(on: Running, sockets: int) -> AsyncIterator[Side]:
     """The live feed, told of events by the log as everybody tells it."""
     engine = make_engine(on.database_url)
-    async with Wire(on.redis_url) as wire:
-        city = open_city(CHECKOUT / "cities/dalian")
-        office = Office(city, engine, Nudge(city.id, wire), ring=Ring.parse(fresh_key("bench")))
+    city, wire = open_city(CHECKOUT / "cities/dalian"), Wire(on.redis_url)
+    nudge = Nudge(city.id, wire)
+    async with wire:
+        office = Office(city, engine, nudge, ring=Ring.parse(fresh_key("bench")))
         side = Side(tell=lambda numbers: _append(office, side, numbers), pid=on.processes[0].pid)
         side.reached = [-1] * sockets
         side.screens = await open_screens(on, sockets, lambda n: partial(side.hear, n))

@@ -52,6 +52,21 @@ def given(database_url: str, redis: redis_asyncio.Redis, redis_url: str, tmp_pat
     return processes.environment(database_url, redis_url, tmp_path)
 
 
+async def test_a_worker_hears_of_what_others_commit(
+    given: dict[str, str], redis: redis_asyncio.Redis, tmp_path: Path
+) -> None:
+    """Over Redis, at once; it looks twice a second by itself, so that nobody would notice if it did not."""
+    process = processes.start("worker", given, tmp_path / "worker.log")
+    channel = f"rescue:{CITY}:log"
+    try:
+        async with asyncio.timeout(60):
+            while not dict(await redis.pubsub_numsub(channel)).get(channel.encode()):  # noqa: ASYNC110 - Redis tells nobody
+                await asyncio.sleep(0.05)
+    finally:
+        process.terminate()
+    assert await processes.exit_code(process) == 0
+
+
 async def keep_reporting(port: int, told: Told) -> None:
     """Reports, one after the other over a kept connection, until nobody listens any more."""
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http:
