@@ -1,7 +1,7 @@
 """Everybody who is simulated, and who acts next."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from backend.city import City
@@ -69,14 +69,18 @@ def crowd_of(
     seed: int,
     teams: int | None = None,
     least_fix_s: float = 0.0,
+    people_every: timedelta | None = None,
 ) -> Crowd:
     """The reporters of these reports (key and report), an officer per team of the folder, a dispatcher and a checker.
 
+    people_every: how often officers look whether a person has their team.
     teams: only so many. The city's roads are what people drive on, whatever the server knows of them.
     """
     chance = Chance(seed)
     beats = sorted({(report.lon, report.lat) for _, report in reports})
-    world = World(chance, Street(chance, city.policy), city, [LonLat(*place) for place in beats], least_fix_s)
+    world = World(
+        chance, Street(chance, city.policy), city, [LonLat(*place) for place in beats], least_fix_s, people_every
+    )
     reporters = Reporters(world, reports, accounts.of("operator"), line)
     officers = [
         Officer(world, team, accounts.of_team(team.code), line)

@@ -21,7 +21,7 @@ from ops.load_city import shift_on
 from ops.simulate.chance import Chance, human_s, pick
 from ops.simulate.leg import Leg, plan
 from ops.simulate.person import Event
-from ops.simulate.phone import Line, Phone, Reply
+from ops.simulate.phone import DEVICE, Line, Phone, Reply
 from ops.simulate.street import Crew, Street, Visit
 
 ANSWERS: Final = {"accept": 91.0, "decline": 6.0, "lapse": 3.0}
@@ -68,7 +68,8 @@ class State(StrEnum):
 class World(Struct, frozen=True):
     """What the simulated people share: chance, the street as it is, the city's roads and calendar, how fast time runs.
 
-    beats: places worth passing; least_fix_s: no phone reports more often than this (simulated seconds).
+    beats: places worth passing; least_fix_s: no phone reports more often than this (simulated seconds). people_every: how often an
+    officer looks whether a person has signed in as their team, who then has it to themselves; None: nobody ever does.
     """
 
     chance: Chance
@@ -76,6 +77,7 @@ class World(Struct, frozen=True):
     city: City
     beats: Sequence[LonLat] = ()
     least_fix_s: float = 0.0
+    people_every: timedelta | None = None
 
 
 class Officer:
@@ -104,6 +106,8 @@ class Officer:
         self._facility: dict[str, Any] = {}
         self._facilities: list[dict[str, Any]] = []
         self._until: datetime | None = None
+        self.is_taken_over = False
+        self._looked_for_people: datetime | None = None
         self._steps: dict[State, Callable[[datetime], Awaitable[None]]] = {
             State.OFF_DUTY: self._off_duty,
             State.FREE: self._free,
@@ -135,7 +139,10 @@ class Officer:
             self.next_at = now
 
     async def act(self, now: datetime) -> None:
-        """Look at the task after news, take the next step if it is due, report the place."""
+        """Look at the task after news, take the next step if it is due, report the place; nothing while a person has the team."""
+        if await self._is_a_persons(now):
+            self._news, self.next_at = True, now + (self.world.people_every or A_MOMENT)
+            return
         if self._news or (self._again_at is not None and self._again_at <= now):
             self._news, self._again_at = False, None
             await self._look(now)
@@ -146,6 +153,18 @@ class Officer:
             await self._report_place(now)
         due = [moment for moment in (self._until, self._fix_at, self._again_at) if moment is not None]
         self.next_at = max(min(due), now + timedelta(milliseconds=1)) if due else None
+
+    async def _is_a_persons(self, now: datetime) -> bool:
+        """Whether somebody has signed in as this team with a phone of their own; given back by signing out."""
+        every, looked = self.world.people_every, self._looked_for_people
+        if every is None:
+            return False
+        if looked is None or now - looked >= every or (self.state is State.ASKED and not self.is_taken_over):
+            reply = await self._phone.get("/api/sessions/")
+            self._looked_for_people = now
+            if reply.ok:
+                self.is_taken_over = any(one["device"] != DEVICE for one in reply.body)
+        return self.is_taken_over
 
     async def _look(self, now: datetime) -> None:
         """Read the task and be in the state that it says."""

@@ -14,6 +14,8 @@ from msgspec import Struct
 Line = Callable[[str | None], httpx.AsyncClient]
 """A client for somebody with this address of their own (None: whatever the machine has)."""
 
+DEVICE: Final = "simulation"
+"""How a simulated phone names itself: a session of another name is a person's."""
 TRIES: Final = 6
 FIRST_WAIT_S: Final = 0.2
 
@@ -69,7 +71,7 @@ class Phone:
 
     async def sign_in(self, login: str, password: str) -> dict[str, Any]:
         """Sign in and keep the token; returns who one is. Raises SignInFailed."""
-        reply = await self.post("/api/sessions/", {"login": login, "password": password, "device": "simulation"})
+        reply = await self.post("/api/sessions/", {"login": login, "password": password, "device": DEVICE})
         if not reply.ok:
             raise SignInFailed(f"{login}: {reply.status} {reply.body}")
         self._client.headers["authorization"] = f"Bearer {reply.body['token']}"

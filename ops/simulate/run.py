@@ -16,6 +16,8 @@ from ops.simulate.phone import Line, Phone, over_network
 
 LEAST_REAL_FIX_S = 0.5
 """No phone reports its place more often than this in real time, however fast the day runs."""
+PEOPLE_REAL = timedelta(seconds=5)
+"""So long, in real time, may a simulated officer go on after a person has signed in as their team."""
 DAYS_AHEAD = 60
 
 
@@ -66,7 +68,16 @@ def make_crowd(
     """The crowd for a clock that runs on: the day's reports come again every day, with ids of their own."""
     stream = endless(day_of(folder), first_day, clock.now())
     rate = clock.rate if isinstance(clock, ScaledClock) else 1.0
-    return crowd_of(city, folder, stream, accounts, line, seed=seed, least_fix_s=LEAST_REAL_FIX_S * rate)
+    return crowd_of(
+        city,
+        folder,
+        stream,
+        accounts,
+        line,
+        seed=seed,
+        least_fix_s=LEAST_REAL_FIX_S * rate,
+        people_every=PEOPLE_REAL * rate,
+    )
 
 
 def endless(reports: list[DayReport], first_day: datetime, now: datetime) -> list[tuple[str, DayReport]]:

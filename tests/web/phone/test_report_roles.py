@@ -32,6 +32,17 @@ async def test_a_driver_reports_by_one_tap_and_says_more_when_the_car_stands(
         sighting = await sighting_of(town, receipt)
         assert (sighting["channel"], sighting["dangers"]) == ("taxi", ["minor"])
         assert distance_m(LonLat(sighting["lon"], sighting["lat"]), LonLat(*place)) < 2
+        await page.locator("[data-more]").first.click()
+        await page.locator("[data-add]").click()
+        await see(page, "injured")
+        await page.locator("[name=more_words]").fill("七八岁的女孩，膝盖出血")
+        assert await phone.grave_faults() == []
+        await page.locator("[data-send-details]").click()
+        await expect(page.locator("[data-added]")).to_be_visible()
+        await phone.sent()
+        later = await sighting_of(town, receipt)
+        assert set(later["dangers"]) == {"minor", "injury"}
+        assert "七八岁的女孩" in later["description"]
 
 
 async def test_without_network_a_tap_keeps_the_place_where_it_was_made(town: Town, browser: Browser) -> None:
@@ -42,6 +53,8 @@ async def test_without_network_a_tap_keeps_the_place_where_it_was_made(town: Tow
         await phone.offline()
         await phone.page.locator("[data-tap=lying]").click()
         await expect(phone.page.locator("[data-told]")).to_be_visible()
+        await phone.page.locator("[data-mistake]").click()
+        await expect(phone.page.locator("[data-mistaken]")).to_be_visible()
         await phone.be_at(121.66, 38.93)
         await phone.close()
         await phone.open("drive")
@@ -50,6 +63,7 @@ async def test_without_network_a_tap_keeps_the_place_where_it_was_made(town: Tow
         await phone.sent()
         sighting = await sighting_of(town, receipt)
         assert distance_m(LonLat(sighting["lon"], sighting["lat"]), LonLat(121.575, 38.905)) < 2
+        assert "误触" in sighting["description"]
 
 
 async def somebody_to_visit(town: Town, place: tuple[float, float]) -> UUID:

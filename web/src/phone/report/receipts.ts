@@ -1,6 +1,7 @@
 /** The reports of this phone: what waits, and the receipts of what was sent, kept long after the queue has forgotten them. */
 import { liveQuery } from 'dexie'
 import { onScopeDispose, shallowRef, type ShallowRef } from 'vue'
+import { api, ask } from '@/shared/api/client'
 import { session } from '@/shared/api/session'
 import { officeNow } from '../office'
 import { store, type Action, type Refusal } from '../queue/store'
@@ -33,6 +34,11 @@ const mineOf = (action: Action): Mine => ({
   ringFirst: (action.answer?.call_first as string[] | undefined) ?? [],
 })
 const ofReport = (action: Action) => action.kind === 'report'
+/** Newest first; of one receipt the first that says it. */
+function eachOnce(all: readonly Mine[]): Mine[] {
+  const once = new Map(all.map(one => [receiptOf(one), one]).reverse() as [string, Mine][])
+  return [...once.values()].sort((a, b) => b.at - a.at)
+}
 const receiptOf = (one: Mine) => one.receipt ?? one.action
 
 /** Copies the receipts of what was sent out of the queue, which keeps them for a week only. */
@@ -81,19 +87,37 @@ export async function forgetReceipt(receipt: string): Promise<void> {
     .delete()
 }
 
+/** What an account has reported from another phone, or before this one was cleared. */
+async function fromServer(): Promise<Mine[]> {
+  if (asPublic()) return []
+  const told = await ask(api.GET('/api/reports/mine')).catch(() => [])
+  return told.map(one => ({
+    action: null,
+    receipt: one.status.receipt,
+    who: session.me!.id,
+    at: Date.parse(one.occurred_at),
+    about: '',
+    state: 'sent',
+    refusal: null,
+    ringFirst: [],
+  }))
+}
+
 /** The own reports, newest first; follows the queue. Of an account only while it is signed in here. */
 export function useMine(): ShallowRef<readonly Mine[]> {
   const mine = shallowRef<readonly Mine[]>([])
+  const elsewhere = fromServer()
+  let [here, there]: Mine[][] = [[], []]
   const read = async (): Promise<Mine[]> => {
     const [old, queued] = await Promise.all([kept(), store.actions.orderBy('n').toArray()])
-    const inQueue = queued.filter(ofReport).map(mineOf)
-    const known = new Set(inQueue.map(one => one.receipt).filter(Boolean))
-    return [...inQueue, ...old.filter(one => !known.has(one.receipt))].sort((a, b) => b.at - a.at)
+    return eachOnce([...queued.filter(ofReport).map(mineOf), ...old])
   }
   const watching = liveQuery(read).subscribe(all => {
     const whose = asPublic() ? 'public' : session.me?.id
-    mine.value = all.filter(one => one.who === whose)
+    here = all.filter(one => one.who === whose)
+    mine.value = eachOnce([...here, ...there])
   })
+  void elsewhere.then(found => (mine.value = eachOnce([...here, ...(there = found)])))
   onScopeDispose(() => watching.unsubscribe())
   return mine
 }
