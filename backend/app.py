@@ -81,6 +81,7 @@ from ops.console.replay import Replay
 from ops.console.shift import ShiftNotes
 from ops.console.teams import Shifts, Teams
 from ops.console.verification import CallBacks, evidence
+from ops.console.warnings import Warnings
 from ops.console.ways import Ways
 from ops.health import health, prometheus
 from ops.pages import COMES_PACKED, pages
@@ -92,7 +93,7 @@ ROUTES: list[Any] = [
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
-    *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, log_search),
+    *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, Warnings, log_search),
 ]
 LARGEST_BODY_BYTES = 1_000_000
 PACKED_FROM_BYTES = 1_500

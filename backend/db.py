@@ -931,6 +931,44 @@ weather = Table(
     comment="The weather as it was set, newest counts: roads are slower in it, and being outside is a danger.",
 )
 
+warnings = Table(
+    "warnings",
+    metadata,
+    _city(),
+    _id(),
+    _id("chain_id"),
+    _text("source"),
+    _text("sender"),
+    _text("identifier"),
+    _at("sent"),
+    _text("msg_type"),
+    _text("status"),
+    _text("hazard"),
+    _text("colour", nullable=True),
+    _texts("regions"),
+    Column("drawn", LargeBinary, comment="the part of the city that the warning draws, WKB in WGS-84"),
+    Column("is_elsewhere", Boolean, nullable=False, server_default=text("false")),
+    _json("refers_to", "[]"),
+    _json("told"),
+    _text("deed"),
+    _text("because", nullable=True),
+    _text("state"),
+    _at("received_at"),
+    _at("state_since"),
+    _at("expires_at", nullable=True),
+    Column("content", LargeBinary, nullable=False, comment="as it came, packed"),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "sender", "identifier"),
+    _one_of("state", ("live", "replaced", "lifted", "over", "ignored", "refused"), "state"),
+    # One warning of a chain holds at a time.
+    Index(
+        "uq_warnings_one_live_of_a_chain", "city_id", "chain_id", unique=True, postgresql_where=text("state = 'live'")
+    ),
+    Index("ix_warnings_expire", "city_id", "expires_at", postgresql_where=text("state = 'live'")),
+    Index("ix_warnings_city_id_received_at", "city_id", "received_at"),
+    comment="What weather services said (CAP), what each did here, and what holds now.",
+)
+
 circle_alarms = Table(
     "circle_alarms",
     metadata,

@@ -43,6 +43,10 @@ CREDENTIALS_REFUSED = Counter(
     ["way"],
 )
 NOTICES = Counter("rescue_notices_total", "Notices that came to this rung of the ladder.", ["rung"])
+WARNINGS = Counter("rescue_warnings_total", "Warnings of weather services that came in, by what they did.", ["deed"])
+WARNING_SOURCE_AT = Gauge(
+    "rescue_warning_source_timestamp_seconds", "When a source of warnings was last read without a fault.", ["source"]
+)
 CIRCLE_SHARE = Gauge("rescue_circle_share", "Risk-weighted share of the city that a free team reaches in time.")
 OPEN_SOCKETS = Gauge("rescue_open_sockets", "Live feeds open in this process.")
 FAULTS = Counter("rescue_worker_faults_total", "Things that were due and failed; they are tried again.", ["what"])

@@ -71,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_notice_s: int = 0
     stop_within_s: int = 10
     worker_metrics_port: int | None = None
+    warning_sources: tuple[str, ...] = ()
     web_push_key: ec.EllipticCurvePrivateKey | None = None
     web_push_contact: str = "mailto:rescue-circle@localhost"
     push_networks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -214,6 +215,14 @@ def _url_or_none(text: str) -> str | None:
 
 def _secret_or_none(text: str) -> str | None:
     return _secret(text) if text else None
+
+
+def _sources(text: str) -> tuple[str, ...]:
+    sources = tuple(part for part in text.split() if part)
+    for source in sources:
+        if "://" in source and not (source.startswith(("http://", "https://")) and urlsplit(source).hostname):
+            raise ValueError(source)
+    return sources
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -373,6 +382,16 @@ SETTINGS: tuple[Setting, ...] = (
         right_en=f"whole seconds from 0 to {LONGEST_WAIT_S}",
         read=_seconds,
         default="10",
+    ),
+    Setting(
+        name="RESCUE_WARNING_SOURCES",
+        field="warning_sources",
+        zh="从哪里读取气象预警（CAP）：Atom、RSS 列表或预警本身，每分钟查看一次",
+        en="where warnings (CAP) are read from: lists (Atom, RSS) or warnings themselves, looked at every minute",
+        right_zh="以空格分隔的 http(s) 地址、文件或目录；不设置则只接受提交的预警",
+        right_en="http(s) addresses, files or folders, separated by spaces; unset, only what is handed in",
+        read=_sources,
+        default="",
     ),
     Setting(
         name="RESCUE_WORKER_METRICS_PORT",

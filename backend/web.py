@@ -33,6 +33,8 @@ from backend.phone_clock import HEADER, ON_TIME, PhoneClock, seen_at
 from backend.wording import NOT_BLANK, FieldFault, in_words
 
 PROBLEM = "application/problem+json"
+CUT_OFF = "client disconnected prematurely"
+"""What the framework says of a body that never came to its end: a phone that lost its network, no fault of ours."""
 _real = SystemClock()
 _log = structlog.get_logger("web")
 
@@ -185,7 +187,7 @@ _HTTP_WORDS: Mapping[int, tuple[str, str, str]] = {
 def http_fault(request: AnyRequest, fault: HTTPException) -> Response[dict[str, Any]]:
     """What the framework itself refuses."""
     if fault.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return unexpected(request, fault)
+        return unreadable(request, fault) if fault.detail == CUT_OFF else unexpected(request, fault)
     code, zh, en = _HTTP_WORDS.get(fault.status_code, ("refused", "请求无法处理。", "The request cannot be done."))
     answer = _problem(request, fault.status_code, code, zh, en)
     if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

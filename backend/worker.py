@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import in_force, metrics
 from backend.access.actor import SYSTEM
+from backend.campaign import warnings
 from backend.clock import Clock, SystemClock
 from backend.dispatch import distress, escalation, ladder, offers, revisits, searching
 from backend.dispatch.change import Command
@@ -76,6 +77,7 @@ class Worker:
         done += await self._each(escalation.due_offers, self._lapse)
         done += await self._each(escalation.due_clocks, self._fire)
         done += await self._each(distress.due_calls, self._distress)
+        done += await self._each(warnings.due, self._run_out)
         done += await self._each(revisits.due_revisits, self._revisit)
         done += await self._search()
         done += await self._each(outbox.due_notices, self._begin_notice)
@@ -132,6 +134,9 @@ class Worker:
 
     async def _climb(self, notice_id: UUID, command: Command) -> bool:
         return await ladder.climb(self.office, notice_id, self.ways, command)
+
+    async def _run_out(self, warning_id: UUID, command: Command) -> bool:
+        return await warnings.run_out(self.office, warning_id, by=command.by, now=command.now)
 
     async def _search(self) -> int:
         """One by one, or together when many wait and the policy wants it."""

@@ -17,6 +17,7 @@ from prometheus_client import start_http_server
 
 from backend import anchors, in_force, metrics, retention
 from backend.app import Parts, create_app
+from backend.campaign.polling import keep_looking
 from backend.city import City, open_city
 from backend.clock import Clock, SystemClock
 from backend.db import make_engine
@@ -154,6 +155,7 @@ async def run_worker(settings: Settings) -> None:
             asyncio.create_task(
                 keep_delivering(office, senders, SystemClock(), nudge.listener, stopping), name="outbox"
             ),
+            asyncio.create_task(keep_looking(office, settings.warning_sources, clock, stopping), name="warnings"),
             asyncio.create_task(_anchoring(office, settings, clock, stopping), name="anchors"),
             asyncio.create_task(
                 retention.keep_removing(office, photo_store(settings), clock, stopping), name="retention"

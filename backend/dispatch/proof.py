@@ -80,6 +80,11 @@ def _of_weather(event: log.Event) -> Iterator[Told]:
         yield db.weather, event.data["id"], {k: event.data[k] for k in ("state", "feels_c", "warned")}
 
 
+def _of_warning(event: log.Event) -> Iterator[Told]:
+    for one in event.data["rows"]["warnings"]:
+        yield db.warnings, one["id"], {k: v for k, v in one.items() if k != "id"}
+
+
 def _of_circle(event: log.Event) -> Iterator[Told]:
     if "alarm_id" in event.data:
         closed = event.occurred_at if event.kind == "circle.gap_closed" else None
@@ -117,6 +122,7 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "team": _of_team,
     "case": _of_report,
     "weather": _of_weather,
+    "warning": _of_warning,
     "circle": _of_circle,
     "offer": _of_decision,
     "search": _of_decision,
@@ -157,7 +163,7 @@ async def contradictions(tx: AsyncConnection, office: Office) -> list[str]:
 
 
 PROVEN = (
-    db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.circle_alarms, db.decisions, db.photos,
+    db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.warnings, db.circle_alarms, db.decisions, db.photos,
     db.policies, db.shift_notes,
 )  # fmt: skip
 

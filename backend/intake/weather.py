@@ -6,7 +6,8 @@ Roads take longer in it (policy `[weather.speed]`), and being outside may be a d
 import time
 from datetime import datetime
 
-from sqlalchemy import insert, select
+import msgspec
+from sqlalchemy import exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log
@@ -21,14 +22,25 @@ SEEN_FOR_S = 15.0
 """So long a process goes on with the weather it last read: it changes by the hour, reports come by the second."""
 
 
+EXPOSING = ("cold_wave", "low_temperature", "snow", "icy_roads", "heat", "rainstorm", "typhoon")
+"""While a warning of these holds, being outside is a danger, whatever the desk has set."""
+
+
 async def current(tx: AsyncConnection, office: Office) -> WeatherNow:
-    """What was set last; a clear day when nothing ever was."""
+    """What was set last, a clear day when nothing ever was; warned too while a warning holds."""
     w = db.weather.c
     query = (
         select(w.state, w.feels_c, w.warned).where(w.city_id == office.city_id).order_by(w.set_at.desc(), w.id.desc())
     )
     row = (await tx.execute(query.limit(1))).first()
-    return WeatherNow(**row._asdict()) if row else WeatherNow()
+    said = WeatherNow(**row._asdict()) if row else WeatherNow()
+    return said if said.warned else msgspec.structs.replace(said, warned=await _warned(tx, office))
+
+
+async def _warned(tx: AsyncConnection, office: Office) -> bool:
+    w = db.warnings.c
+    live = (w.city_id == office.city_id) & (w.state == "live") & w.hazard.in_(EXPOSING)
+    return bool((await tx.execute(select(exists().where(live)))).scalar_one())
 
 
 async def set_weather(office: Office, wanted: WeatherNow, *, by: Actor, now: datetime) -> WeatherNow:

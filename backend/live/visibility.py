@@ -19,6 +19,7 @@ ACTIONS = {
     "team": "team:read",
     "circle": "circle:read",
     "weather": "circle:read",
+    "warning": "circle:read",
     "account": "account:read",
     "session": "account:read",
     "key": "key:write",

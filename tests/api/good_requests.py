@@ -26,6 +26,7 @@ from tests.api.builders import (
     a_team,
 )
 from tests.api.two_of_everything import WHY
+from tests.campaign.warnings_made import an_alert
 
 OUTSIDE = (120.0, 36.0)
 DESK = ("operator", "dispatcher", "checker", "shift_leader", "supervisor")
@@ -235,6 +236,8 @@ async def _look_at_the_city(api: Api, staff: Staff) -> None:
         await staff.desk.saw(f"/api/{path}")
     await _look_at_the_map(staff)
     await staff.desk.did("/api/weather", {"state": "clear", "feels_c": 3.5, "warned": True})
+    await staff.desk.did("/api/warnings", {"cap": an_alert(status="Exercise").decode()})
+    assert await staff.desk.saw("/api/warnings", days=3)
     await staff.desk.did(f"/api/teams/{staff.teams[3]}/duty", {"state": "resting"})
     await staff.desk.did("/api/feed/tickets")
     for path in ("/health", "/metrics"):

@@ -1,8 +1,10 @@
 """A body is what the document says: strictly, and in texts that can be kept and shown."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.api.builders import Api, a_report, problem_of
 
@@ -51,3 +53,17 @@ async def test_a_fault_in_a_field_that_is_called_like_something_of_ours_is_the_s
     case_id = (await shared.public.did("/api/reports", a_report()))["case_id"]
     said = problem_of(await dispatcher.post(f"/api/cases/{case_id}/ask", {"reason": "x", "action": "extend", "by": 30}))
     assert (said["status"], said["field"]) == (422, "by")
+
+
+async def test_a_phone_that_is_cut_off_in_the_middle_is_no_fault_of_ours(shared: Api) -> None:
+    head = "POST /api/reports HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+    with capture_logs() as logged:
+        _, writer = await asyncio.open_connection("127.0.0.1", shared.port)
+        writer.write(head.encode() + b'{"place":')
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        async with asyncio.timeout(10):
+            while not any(line["event"] == "request" for line in logged):  # noqa: ASYNC110 - the log tells nobody
+                await asyncio.sleep(0.02)
+    assert [line for line in logged if line["log_level"] == "error"] == []

@@ -187,6 +187,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/shift-notes/{note_id}/taken"): Rule(("case:approve",), "note"),
     ("GET", "/api/weather"): Rule(("circle:read",)),
     ("POST", "/api/weather"): Rule(("weather:write",), "city", lambda _: {"state": "clear"}),
+    ("GET", "/api/warnings"): Rule(("circle:read",)),
+    ("POST", "/api/warnings"): Rule(("weather:write",), "city", lambda _: {"cap": "<alert/>"}),
     # accounts and keys
     ("GET", "/api/accounts"): Rule(("account:read",)),
     ("POST", "/api/accounts"): Rule(("account:write",), body=lambda _: _new_account()),

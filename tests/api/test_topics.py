@@ -73,7 +73,14 @@ TOPICS = {
         ),
         "team:read",
     ),
-    **dict.fromkeys(("circle.gap_opened", "circle.gap_closed", "weather.set"), "circle:read"),
+    **dict.fromkeys(
+        (
+            *("circle.gap_opened", "circle.gap_closed", "weather.set", "warning.issued", "warning.upgraded"),
+            *("warning.downgraded", "warning.continued", "warning.lifted", "warning.over"),
+            *("warning.ignored", "warning.refused"),
+        ),
+        "circle:read",
+    ),
     **dict.fromkeys(
         (
             *("account.created", "account.changed", "account.unlocked", "account.recovered"),

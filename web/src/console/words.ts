@@ -12,6 +12,7 @@ import { words as shell } from './shell-words'
 import { words as signin } from './signin/words'
 import { words as teams } from './teams/words'
 import { words as verification } from './verification/words'
+import { words as warnings } from './warnings/words'
 
 export const i18n = makeWords({
   admin,
@@ -26,4 +27,5 @@ export const i18n = makeWords({
   signin,
   teams,
   verification,
+  warnings,
 })
