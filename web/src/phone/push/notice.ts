@@ -16,6 +16,10 @@ const SAYS: Record<string, [zh: string, en: string]> = {
   'case.assigned': ['指挥中心指派了任务', 'The control room has assigned a task'],
   'case.detailed': ['报告人补充了情况', 'The reporter added details'],
   'case.taken_off': ['任务已收回', 'The task was taken back'],
+  'case.not_reached': ['有队伍未收到派遣', 'A team was not reached'],
+  'team.distress': ['有队员紧急求助', 'A crew calls for help'],
+  'team.distress_escalated': ['紧急求助尚未有人答复', 'A call for help is still unanswered'],
+  'team.distress_answered': ['指挥中心已答复您的求助', 'The control room has answered your call'],
   'clock.missed': ['任务超时，请查看', 'A deadline was missed'],
   'clock.escalated': ['任务超时，请查看', 'A deadline was missed'],
 }
