@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST_ARGS ?=
+# For real phones on the same Wi-Fi: make run RUN_ARGS=--https
+RUN_ARGS ?=
 # Test files side by side: each worker has a PostgreSQL and a Valkey of its own.
 WORKERS ?= 2
 section = @printf '\n\033[1m== %s ==\033[0m\n' "$(1)"
@@ -13,7 +15,7 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: setup web  ## the demonstration: one city, one real day, simulated teams; Ctrl-C ends it, running it again continues
-	@exec $(BIN)/rescue demo
+	@exec $(BIN)/rescue demo $(RUN_ARGS)
 
 test: setup-test web check web-unit unit  ## everything that must hold
 

@@ -200,7 +200,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         route_handlers=[
             *ROUTES,
             create_static_files_router(path=PAGE_FILES, directories=[swagger_ui_path], name="schema-page"),
-            *pages(),
+            *pages(settings.tls_folder),
         ],
         dependencies=dependencies,
         exception_handlers=EXCEPTION_HANDLERS,

@@ -79,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jpush: tuple[str, str] | None = None
     sms_url: str | None = None
     sms_secret: str | None = None
+    tls_folder: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -475,6 +476,16 @@ SETTINGS: tuple[Setting, ...] = (
         read=_secret_or_none,
         default="",
         secret=True,
+    ),
+    Setting(
+        name="RESCUE_TLS",
+        field="tls_folder",
+        zh="接口进程自己提供 HTTPS 所用的证书目录（cert.pem、key.pem）；一般由反向代理负责，演示的 --https 用它",
+        en="the folder with cert.pem and key.pem of an API process that speaks HTTPS by itself; usually a proxy does, and rescue demo --https",
+        right_zh="一个目录；不设置则为 HTTP",
+        right_en="a folder; unset, it is HTTP",
+        read=_file_or_none,
+        default="",
     ),
 )
 

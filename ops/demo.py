@@ -34,6 +34,7 @@ from backend.patrol.teams import list_teams
 from backend.sealing import Ring
 from backend.settings import Settings, city_folder
 from ops.demo_accounts import DemoAccounts, accounts_file_here, make_demo_accounts, read_demo_accounts
+from ops.demo_phone import EVERYWHERE, HTTPS_PORT, PhoneDoor, open_door, told
 from ops.load_city import load_city, put_shifts
 from ops.local import demo_clock, services
 from ops.local.services import Services
@@ -64,6 +65,7 @@ class Place(Struct, frozen=True, kw_only=True):
     city: City
     clock: ScaledClock
     url: str
+    door: PhoneDoor
     environment: Mapping[str, str]
 
 
@@ -74,6 +76,7 @@ def demo(
     port: int | None = None,
     seed: int = 1,
     again: bool = False,
+    https: bool = False,
 ) -> None:
     """演示：在本机启动全套系统，用真实的一天重放，模拟队伍应答。Ctrl-C 结束，再运行则接着走。
 
@@ -86,6 +89,7 @@ def demo(
     port: 接口端口；默认取 RESCUE_PORT 或 8080 起第一个空闲的。The API's port; the first free one from 8080 when left out.
     seed: 随机种子。The seed of the simulated people.
     again: 清空演示数据，从头开始。Erase the demonstration's data and begin the day anew.
+    https: 另开 HTTPS 供同一局域网的手机使用，证书由本机签发。HTTPS for phones on the local network, with a certificate of our own.
     """
     if not 1 <= speed <= FASTEST:
         raise Invalid(f"speed 应为 1 到 {FASTEST:g}。", f"speed is from 1 to {FASTEST:g}.", field="speed")
@@ -103,8 +107,10 @@ def demo(
         keys = _environment(folder, city, found)["RESCUE_PERSONAL_KEYS"]
         migrations.upgrade(found.database_url, ring=Ring.parse(keys))
         asyncio.run(_prepare(folder, city, found, console))
-        here = _place(folder, city, found, speed, port)
+        here = _place(folder, city, found, speed, port, https=https)
         children = {name: held.enter_context(_child(name, here)) for name in ("serve", "worker")}
+        if here.door.given:
+            children["serve-https"] = held.enter_context(_child("serve", here, as_="serve-https", more=here.door.given))
         _wait_until_ready(here.url)
         try:
             asyncio.run(_run(here, seed, console, children))
@@ -120,7 +126,9 @@ def _say(console: Console, text: str) -> None:
     console.print(f"· {text}", markup=False, highlight=False)
 
 
-def _place(folder: Path, city_folder: Path, found: Services, speed: float, port: int | None) -> Place:
+def _place(
+    folder: Path, city_folder: Path, found: Services, speed: float, port: int | None, *, https: bool = False
+) -> Place:
     """The addresses, the clock where it stopped, and the settings every process gets."""
     city = open_city(city_folder)
     # The clock stands until everybody is there: nobody sleeps through simulated minutes while processes start.
@@ -133,13 +141,15 @@ def _place(folder: Path, city_folder: Path, found: Services, speed: float, port:
         "RESCUE_PORT": str(chosen),
         "RESCUE_LOG_LEVEL": os.environ.get("RESCUE_LOG_LEVEL") or "warning",
     }
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound to
+    shown = "127.0.0.1" if host in EVERYWHERE else host
+    https_port = _free_port("0.0.0.0", HTTPS_PORT) if https else HTTPS_PORT  # noqa: S104 - for phones
     return Place(
         folder=folder,
         city_folder=city_folder,
         city=city,
         clock=clock,
         url=f"http://{shown}:{chosen}",
+        door=open_door(folder, host, chosen, https=https, https_port=https_port),
         environment=given,
     )
 
@@ -222,16 +232,16 @@ def _settings_only(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _child(name: str, place: Place) -> Iterator[Child]:
+def _child(name: str, place: Place, *, as_: str = "", more: Mapping[str, str] | None = None) -> Iterator[Child]:
     """`rescue NAME` as a process of its own, ended with us: politely, then firmly; and by the kernel if we are killed."""
     logs = place.folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     command = ["setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "ops.cli", name]
-    with (logs / f"{name}.log").open("ab") as log:
+    with (logs / f"{as_ or name}.log").open("ab") as log:
         # In a session of its own: a Ctrl-C in the terminal is for us, who stop it in the right order.
         process = subprocess.Popen(
             command,
-            env=dict(place.environment),
+            env={**place.environment, **(more or {})},
             cwd=Path(__file__).resolve().parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -299,7 +309,7 @@ async def _run(place: Place, seed: int, console: Console, children: Mapping[str,
     days = Days(place.clock, begins)
     heading = f"救助圈 Rescue Circle · {place.city.name_zh} {place.city.name_en}"
     screen = Screen(
-        watcher, heading=heading, zone=place.city.zone, speed=place.clock.rate, notes=lambda: days.notes(place.url)
+        watcher, heading=heading, zone=place.city.zone, speed=place.clock.rate, notes=lambda: days.notes(place)
     )
     _greet(console, place, accounts)
     stopping = asyncio.Event()
@@ -333,12 +343,12 @@ class Days:
         """Which day of the replay it is, from 1."""
         return (self._clock.now().date() - self._begins.date()).days + 1
 
-    def notes(self, url: str) -> str:
+    def notes(self, place: Place) -> str:
         """The line under the board."""
         over = (
             f"第 {self.number} 天（同一报告流重放）Day {self.number} of the same stream · " if self.number > 1 else ""
         )
-        return f"{over}指挥中心 Control room: {url}/ · 演示账号 Sign-ins: .local/demo-accounts.json · Ctrl-C 结束 ends"
+        return f"{over}指挥中心 Control room: {place.url}/ · 手机 Phone: {place.door.url} · 演示账号 Sign-ins: .local/demo-accounts.json · Ctrl-C 结束 ends"
 
     async def keep(self, place: Place, console: Console) -> None:
         """Every two seconds, until cancelled."""
@@ -382,8 +392,9 @@ def _greet(console: Console, place: Place, accounts: DemoAccounts) -> None:
         ("shift_leader", "值班长"),
         ("checker", "核查员"),
         ("admin", "管理员"),
-        ("officer", "巡查队员"),
     ):
         one = accounts.of(role)
         console.print(f"    {zh} {role:<13} {one.login:<12} {one.password}", markup=False, highlight=False)
+    for line in told(place.door, accounts):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print()

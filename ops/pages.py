@@ -51,6 +51,7 @@ TYPES: Final = {
     ".png": "image/png",
     ".json": "application/json",
 }
+CERTIFICATE_TYPE: Final = "application/x-x509-ca-cert"
 NOT_BUILT: Final = (
     "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>救助圈</title><p>网页尚未构建：请运行 make web，再重启服务。"
     "<p>The web apps are not built yet: run <code>make web</code> and start the server again."
@@ -118,8 +119,17 @@ def _beside(path: str, file: Path, media_type: str) -> Any:
     return beside
 
 
-def pages() -> list[Any]:
-    """The pages and the files they load, for as long as they are: a new version has new names. Unbuilt, only pages that say so."""
+def pages(tls_folder: Path | None = None) -> list[Any]:
+    """The pages and the files they load, for as long as they are: a new version has new names. Unbuilt, only pages that say so.
+
+    tls_folder: of a certificate by an authority of our own, which phones fetch here (docs/phone.md).
+    """
+    authority = tls_folder / "ca.pem" if tls_folder else None
+    trusted = [_beside("/local-ca.crt", authority, CERTIFICATE_TYPE)] if authority and authority.is_file() else []
+    return [*_pages(), *trusted]
+
+
+def _pages() -> list[Any]:
     if not (BUILT / "assets").is_dir() or not (BUILT / "m" / "assets").is_dir():
         return [console_page, phone_page]
     beside = [_beside(f"/m/{name}", BUILT / "m" / name, media_type) for name, media_type in PHONE_FILES.items()]

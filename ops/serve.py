@@ -35,7 +35,7 @@ from backend.steady import SteadyTime
 from backend.stopping import Stopping
 from backend.worker import Worker
 from ops import start
-from ops.local import services
+from ops.local import services, tls
 from ops.senders import senders_of
 from ops.socket_protocol import SocketProtocol
 
@@ -77,6 +77,8 @@ def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         timeout_graceful_shutdown=settings.stop_within_s,
+        ssl_certfile=settings.tls_folder / tls.CERTIFICATE if settings.tls_folder else None,
+        ssl_keyfile=settings.tls_folder / tls.KEY if settings.tls_folder else None,
     )
 
 
