@@ -113,6 +113,25 @@ async def test_a_grid_worker_visits_who_is_due_also_without_network(town: Town, 
         await expect(page.locator("[data-visited]")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("role", "pages"),
+    [(None, ["", "report", "receipt", "queue"]), ("driver", ["drive", "receipt"]), ("grid_worker", ["grid", "report"])],
+)
+@pytest.mark.parametrize("dark", [False, True])
+async def test_every_page_fits_large_letters_and_keeps_nobody_out(
+    role: str | None, pages: list[str], dark: bool, town: Town, browser: Browser
+) -> None:
+    async with a_phone(browser, town, color_scheme="dark" if dark else "light") as phone:
+        if role:
+            await phone.sign_in(role)
+        await phone.large_text()
+        for page in pages:
+            await phone.go(page)
+            await expect(phone.page.locator("h1").first).to_be_visible()
+            assert await phone.sideways() == 0, page
+            assert await phone.grave_faults() == [], page
+
+
 async def cases_in(town: Town) -> int:
     """So many cases has the server."""
     async with town.api.office.db.connect() as tx:
