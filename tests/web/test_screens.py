@@ -118,8 +118,8 @@ async def test_a_desk_is_pictured_and_shuts_nobody_out(
 
 async def test_a_case_is_pictured_and_shuts_nobody_out(busy: Town, browser: Browser, shot: Shot) -> None:
     page = await window_of(browser, busy, "dispatcher")
-    for _ in range(3):
-        await page.keyboard.press("ArrowDown")
+    await page.locator("[data-case]").filter(has_text=NOW[0][2].partition("，")[0]).click()
+    await expect(page.locator("[data-case-panel]")).to_be_visible()
     for n, tab in enumerate(("overview", "why", "timeline", "sightings", "visits"), start=1):
         await page.keyboard.press(str(n))
         await expect(page.get_by_role("tab", selected=True)).to_have_count(1)
