@@ -95,7 +95,7 @@ class Phone:
     async def kept(self) -> None:
         """Returns when the app is kept on the phone, so that it opens without network."""
         async with asyncio.timeout(WAIT_MS / 1000):
-            await self.page.evaluate("async () => { await navigator.serviceWorker.ready }")
+            await self.page.evaluate(_UNTIL_KEPT)
 
     async def sign_in(self, *roles: str, **more: Any) -> None:
         """Signs in at the form as somebody with these roles, made when first wanted (team_id=…)."""
@@ -107,7 +107,9 @@ class Phone:
         await expect(self.page.locator("input[name=password]")).to_have_count(0)
 
     async def offline(self, cut: bool = True) -> None:
-        """The network is gone, or back."""
+        """The network is gone, or back. It goes once the app is kept: before, the next page cannot be had."""
+        if cut:
+            await self.kept()
         self.air.is_cut = cut
         if cut:
             self.air.cut()
@@ -157,6 +159,11 @@ class Phone:
             self.faults.append(fault)
 
 
+_UNTIL_KEPT = """async () => {
+    const kept = navigator.serviceWorker
+    await kept.ready
+    if (!kept.controller) await new Promise(done => kept.addEventListener('controllerchange', done, { once: true }))
+}"""
 _READ_ACTIONS = """
 () => new Promise((done, failed) => {
   const asked = indexedDB.open('rescue-phone')

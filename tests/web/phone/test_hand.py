@@ -12,7 +12,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_the_app_opens_without_network_after_it_was_closed(town: Town, browser: Browser) -> None:
     async with a_phone(browser, town) as phone:
         await expect(phone.page.get_by_role("link", name="我要上报")).to_be_visible()
-        await phone.kept()
         await phone.offline()
         await phone.close()
         await phone.open()

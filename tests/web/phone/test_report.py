@@ -176,7 +176,6 @@ async def test_without_network_and_with_the_app_closed_it_is_sent_once_when_the_
 ) -> None:
     async with a_phone(browser, town, at=(121.58, 38.90)) as phone:
         await phone.open("report")
-        await phone.kept()
         before = await reports_in(town)
         await phone.offline()
         await placed(phone.page)
@@ -342,7 +341,6 @@ async def test_without_network_a_landmark_in_words_goes_with_where_the_phone_was
     async with a_phone(browser, town, at=(121.62, 38.92)) as phone:
         await phone.open("report")
         await placed(phone.page)
-        await phone.kept()
         await phone.context.clear_permissions()
         await phone.offline()
         await phone.close()

@@ -49,7 +49,6 @@ async def test_without_network_a_tap_keeps_the_place_where_it_was_made(town: Tow
     async with a_phone(browser, town, at=(121.575, 38.905)) as phone:
         await phone.sign_in("driver", regions=("210200",))
         await expect(phone.page.locator("[data-tap=lying]")).to_be_visible()
-        await phone.kept()
         await phone.offline()
         await phone.page.locator("[data-tap=lying]").click()
         await expect(phone.page.locator("[data-told]")).to_be_visible()
@@ -88,7 +87,6 @@ async def test_a_grid_worker_visits_who_is_due_also_without_network(town: Town, 
         await expect(cards).to_have_count(2)
         await expect(cards.first).to_contain_text("桥洞里一位老人")
         assert await phone.grave_faults() == []
-        await phone.kept()
         await phone.offline()
         await phone.close()
         await phone.open("grid")
