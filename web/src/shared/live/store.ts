@@ -29,6 +29,8 @@ export type Live = {
   /** The last events told while this window was open, newest last. */
   news: ShallowRef<readonly LiveEvent[]>
   onEvent: (hear: (event: LiveEvent) => void) => () => void
+  /** How many whole pictures have come: after a further one, what is not in it has to be asked for again. */
+  pictures: Ref<number>
   look: (bounds: readonly number[] | null) => void
 }
 
@@ -52,6 +54,7 @@ function make(): Live & { begin: () => void; stop: () => void } {
   const ended = ref<string | null>(null)
   const told = reactive({ office: 0, machine: 0, rate: 1, complete: 0 })
   const now = ref(Date.now())
+  const pictures = ref(0)
   const listeners = new Set<(event: LiveEvent) => void>()
   let feed: Feed | null = null
 
@@ -74,7 +77,10 @@ function make(): Live & { begin: () => void; stop: () => void } {
     if (message.type === 'positions') return places.move(message as unknown as Moves)
     const before = state.value
     state.value = apply(before, message as unknown as Message)
-    if (message.type === 'snapshot') places.begin(state.value.teams.values())
+    if (message.type === 'snapshot') {
+      places.begin(state.value.teams.values())
+      pictures.value += 1
+    }
     if (message.type === 'event') tell([message as unknown as LiveEvent], before.seq)
     if (message.type === 'events') tell(message.events as LiveEvent[], before.seq)
     if (message.type !== 'hello') told.complete = performance.now()
@@ -150,5 +156,5 @@ function make(): Live & { begin: () => void; stop: () => void } {
     return () => listeners.delete(listen)
   }
   const look = (bounds: readonly number[] | null) => feed?.look(bounds)
-  return { state, places, now, line, ageS, ended, news, onEvent, look, begin, stop }
+  return { state, places, now, line, ageS, ended, news, onEvent, pictures, look, begin, stop }
 }
