@@ -123,7 +123,7 @@ async def _carry_out(
     clock_step = "return_to_intake" if (request.action, case.stage) == ("return", "accepted") else request.action
     # A pause and a new run of a clock belong together: see timekeeping.STEPS.
     # Returned, the round goes on, so that the machine does not hold it out to the same team again.
-    kept = {"search_round": case.search_round} if request.action == "return" else {}
+    kept: dict[str, Any] = {"search_round": case.search_round} if request.action == "return" else {}
     rows = move(case, request.action, clocks, at=command.now, policy=policy, clock_step=clock_step, **kept)
     visit = await find.open_handling(tx, office, case.id)
     if visit is not None:

@@ -97,6 +97,7 @@ async def handle(office: Office, case_id: UUID, handling: Handling, command: Com
             "handle",
             clocks,
             at=command.at,
+            told_at=command.now,
             policy=policy,
             outcome=handling.outcome,
             handled_by=command.by.id,

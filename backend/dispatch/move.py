@@ -57,11 +57,13 @@ def move(
     at: datetime,
     policy: Policy,
     clock_step: str | None = None,
+    told_at: datetime | None = None,
     **changes: Any,
 ) -> Rows:
     """The rows that carrying `action` out at `at` changes: the case first, then its clocks.
 
-    Raises Conflict where the table has no such step. `changes` are further columns of the case.
+    Raises Conflict where the table has no such step. told_at: when the office learnt of it. `changes` are further columns of
+    the case.
     """
     # What was done offline is never dated before the stage it follows.
     at = max(at, case.stage_since)
@@ -70,7 +72,7 @@ def move(
         case, version=case.version + 1, stage=stage, stage_since=at, **{**_held_in(stage, case, at), **changes}
     )
     rows: Rows = [(case, after)]
-    rows += timekeeping.step(clocks, clock_step or action, case_id=case.id, policy=policy, at=at)
+    rows += timekeeping.step(clocks, clock_step or action, case_id=case.id, policy=policy, at=at, told_at=told_at)
     return rows
 
 

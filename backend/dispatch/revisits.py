@@ -78,7 +78,8 @@ async def open_revisit(office: Office, revisit_id: UUID, command: Command) -> UU
 async def settle_visit(office: Office, revisit_id: UUID, visited: Visited, command: Command) -> Answer:
     """回访完成. People still there become a case at once, linked to the earlier one; anything else ends the revisit.
 
-    Raises Conflict `visit_opened` when it was due and a case looks at them already, `visit_done` when somebody was faster.
+    A visit made before it was due and told only after a case was opened is noted in that case. Raises Conflict `visit_opened`
+    when a case looked at them already, `visit_done` when somebody was faster.
     """
     async with office.begin() as tx:
         if (earlier_one := await earlier_answer(tx, office, command)) is not None:
@@ -86,11 +87,13 @@ async def settle_visit(office: Office, revisit_id: UUID, visited: Visited, comma
         await find.lock_intake(tx, office)
         earlier, revisit = await _lock(tx, office, revisit_id)
         command.demand(office, ACTION, earlier.as_object())
+        off_m = _off_by(office, earlier, visited.place)
+        facts = {"found": visited.found, "off_by_m": off_m}
+        if (again := await _opened_meanwhile(tx, office, revisit, command)) is not None:
+            return await record(tx, office, command, _told_late(again, revisit, facts, visited.note))
         await _demand_due(tx, office, revisit)
         if visited.found == "still_there" and not _is_part_of(earlier):
             return await _still_there(tx, office, earlier, revisit, visited, command)
-        off_m = _off_by(office, earlier, visited.place)
-        facts = {"found": visited.found, "off_by_m": off_m}
         return await record(tx, office, command, _done(earlier, revisit, facts, visited.note))
 
 
@@ -108,6 +111,20 @@ async def _get(tx: AsyncConnection, office: Office, revisit_id: UUID) -> Revisit
             "没有这次回访，或不在您的管辖范围内。", "There is no such revisit, or it is outside what is yours."
         )
     return found[0]
+
+
+async def _opened_meanwhile(tx: AsyncConnection, office: Office, revisit: Revisit, command: Command) -> Case | None:
+    """The case that was opened after this visit, while its phone had no network."""
+    if revisit.state != "opened" or revisit.opened_case is None:
+        return None
+    again = await find.lock_case(tx, office, revisit.opened_case)
+    return again if command.at < again.opened_at else None
+
+
+def _told_late(again: Case, revisit: Revisit, facts: dict[str, Any], note: str) -> Change:
+    """What the grid worker saw, for whoever goes there now: the case goes on."""
+    facts = facts | {"revisit_of": revisit.case_id}
+    return Change(kind="revisit.told_late", rows=[(again, touched(again))], facts=facts, words=words(note))
 
 
 async def _demand_due(tx: AsyncConnection, office: Office, revisit: Revisit) -> None:

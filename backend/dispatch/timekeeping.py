@@ -42,6 +42,9 @@ STEPS: dict[str, tuple[tuple[ClockKind | Literal["all"], str], ...]] = {
     "void": ((ALL, "cancel"),),
 }
 
+FROM_WHEN_TOLD: Final[frozenset[ClockKind]] = frozenset({"verify"})
+"""What a desk does next cannot begin before the desk is told, however long a phone was without network."""
+
 Rows = list[tuple[ClockRow | None, ClockRow]]
 
 
@@ -55,12 +58,24 @@ def calendar_of(policy: Policy) -> WorkCalendar:
     return _calendar(policy.working_time)
 
 
-def step(held: Mapping[ClockKind, ClockRow], name: str, *, case_id: UUID, policy: Policy, at: datetime) -> Rows:
-    """The clock rows that `name` (a key of STEPS) changes: (before, after), only those that do change."""
+def step(
+    held: Mapping[ClockKind, ClockRow],
+    name: str,
+    *,
+    case_id: UUID,
+    policy: Policy,
+    at: datetime,
+    told_at: datetime | None = None,
+) -> Rows:
+    """The clock rows that `name` (a key of STEPS) changes: (before, after), only those that do change.
+
+    told_at: when the office learnt of what happened at `at`; at once when not given.
+    """
     now: dict[ClockKind, ClockRow] = dict(held)
     for kind, deed in STEPS[name]:
         for each in tuple(now) if kind == ALL else (kind,):
-            after = _deed(now.get(each), each, deed, case_id, policy, at)
+            when = told_at if told_at and deed == "start" and each in FROM_WHEN_TOLD else at
+            after = _deed(now.get(each), each, deed, case_id, policy, when)
             if after is not None:
                 now[each] = after
     return [(held.get(kind), row) for kind, row in now.items() if row != held.get(kind)]

@@ -50,6 +50,7 @@ TOPICS = {
             *("case.called_back", "case.detailed", "case.not_reached", "case.photo_added"),
             *("case.grew", "case.shrank", "case.sighting_joined", "approval.asked", "approval.refused"),
             *("clock.yellow", "clock.missed", "clock.escalated", "search.widened", "search.alarm", "revisit.done"),
+            "revisit.told_late",
         ),
         "case:read",
     ),

@@ -58,7 +58,7 @@ NEVER: dict[str, str] = {
         SELECT id FROM cases WHERE (joined_into IS NOT NULL) <> (stage = 'joined')""",
     "versions of a case with a gap": """
         SELECT c.id FROM cases c LEFT JOIN events e ON e.case_id = c.id
-        GROUP BY c.id, c.version HAVING count(e.seq) <> c.version OR max(e.case_version) <> c.version""",
+        GROUP BY c.id, c.version HAVING count(e.case_version) <> c.version OR max(e.case_version) <> c.version""",
     "numbers of a day with a hole": """
         SELECT number / 100000 FROM cases GROUP BY number / 100000 HAVING max(number % 100000) <> count(*)""",
     "a verdict by whoever handled it": "SELECT id FROM handlings WHERE verified_by = by",

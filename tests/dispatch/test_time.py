@@ -179,6 +179,7 @@ async def test_a_record_told_late_is_in_time_when_it_was(town: Town) -> None:
     assert (await _clock(town, case_id, "feedback")).state == "missed"
     await town.handle(case_id, at=begun + timedelta(minutes=90))
     assert (await _clock(town, case_id, "feedback")).missed_at is None
+    assert (await _clock(town, case_id, "verify")).started_at == town.now, "the checker has it whole"
     await town.is_sound()
 
 

@@ -150,13 +150,28 @@ async def test_what_was_due_before_anybody_came_is_the_patrols_and_says_so(town:
     assert visit.taken_over is not None
     assert visit.taken_over.number in [row["number"] for row in await town.rows(tables.cases, channel="revisit")]
     with pytest.raises(Conflict) as refusal:
-        await _done(town, "gone", at=town.now - timedelta(hours=1))
+        await _done(town, "gone")
     assert (refusal.value.code, refusal.value.extra["number"]) == ("visit_opened", visit.taken_over.number)
     await town.worker.turn()
     await town.take(visit.taken_over.case_id)
     await town.arrive(visit.taken_over.case_id)
     await town.handle(visit.taken_over.case_id)
     assert await _due(town) == []
+
+
+@pytest.mark.invariant("I9")
+async def test_a_visit_made_in_time_and_told_late_is_noted_in_the_case_that_was_opened_meanwhile(town: Town) -> None:
+    earlier = await _stayed(town)
+    town.clock.advance(days=2)
+    await town.worker.turn()
+    (visit,) = await _due(town)
+    assert visit.taken_over is not None
+    answer = await _done(town, "gone", note="邻居说昨晚已离开", at=town.now - timedelta(hours=1))
+    assert (answer.case_id, answer.stage) == (visit.taken_over.case_id, "accepted")
+    (event,) = [event for event in await town.events(answer.case_id) if event.kind == "revisit.told_late"]
+    assert (event.data["found"], event.data["revisit_of"]) == ("gone", str(earlier))
+    assert any("邻居" in row["words"] for row in await town.rows(tables.event_words))
+    await _is_sound(town)
 
 
 @pytest.mark.invariant("I8")
