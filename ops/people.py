@@ -53,7 +53,14 @@ async def _account_id(office: Office, login: str) -> UUID:
 
 
 @user.command
-def add(login: str, name: str, *roles: str, region: list[str] | None = None, team: str | None = None) -> None:
+def add(
+    login: str,
+    name: str,
+    *roles: str,
+    region: list[str] | None = None,
+    team: str | None = None,
+    duty_phone: str | None = None,
+) -> None:
     """新建账号；口令从终端或标准输入读取。Create an account; the password is read from the terminal or standard input.
 
     Parameters
@@ -63,6 +70,7 @@ def add(login: str, name: str, *roles: str, region: list[str] | None = None, tea
     roles: 角色，如 dispatcher。Roles, such as dispatcher.
     region: 辖区代码，可多个；默认全市。Region codes; the whole city when left out.
     team: 所属巡查队编号。The code of the team they ride with.
+    duty_phone: 值班手机，推送无回执时发短信。Texted when a push to the team is not acknowledged.
     """
     password = _password()
 
@@ -81,6 +89,7 @@ def add(login: str, name: str, *roles: str, region: list[str] | None = None, tea
             roles=list(roles),
             regions=region or [office.city_id],
             team_id=team_id,
+            duty_phone=duty_phone,
         )
         made = await accounts.create(office, new, by=OPERATOR, now=SystemClock().now())
         print(f"已创建 Created: {made.login}（{'、'.join(made.roles)}）")

@@ -7,11 +7,14 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
+from backend import db
 from backend.access import attempts, keys, signing_in
 from backend.access.signing_in import Claim, SignedIn
 from backend.clock import ManualClock, SystemClock
 from backend.errors import NotFound, NotSignedIn, TooMany
+from backend.notify import devices
 from backend.office import Office
 from ops import people
 from tests.access.builders import PASSWORD, cheapen_passwords
@@ -91,6 +94,21 @@ def test_a_password_is_given_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_factor_that_nobody_set_up_is_reset_all_the_same() -> None:
     people.reset_second_factor("wang")
     sign_in()
+
+
+def test_a_duty_phone_is_set_with_the_account_and_shown_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _type(monkeypatch, PASSWORD)
+    people.add("li", "李某", "officer", duty_phone="+86 138-0000-1234")
+    assert "138" not in shown(capsys)
+
+    async def numbers(office: Office) -> dict[str, str | None]:
+        async with office.db.connect() as tx:
+            rows = (await tx.execute(select(db.accounts.c.id, db.accounts.c.login))).all()
+            return {row.login: await devices.number_of(tx, office, row.id) for row in rows}
+
+    assert asyncio.run(people._with_office(numbers)) == {"wang": None, "li": "+8613800001234"}
 
 
 def test_a_key_is_made_listed_rotated_and_revoked(
