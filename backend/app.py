@@ -114,7 +114,7 @@ class Parts:
         self.clock = settings.clock.by(self.time.now)
         self.wire = Wire(settings.redis_url)
         self.nudge = Nudge(city.id, self.wire)
-        self.office = Office(city, self.engine, self.nudge, ring=settings.ring)
+        self.office = Office(city, self.engine, self.nudge, ring=settings.ring, signers=settings.signers)
         self.hub = Hub(self.office, self.nudge, self.clock)
         self.places = Positions(city.id, self.wire)
         self.places.on_news(self.hub.positions)

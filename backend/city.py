@@ -1,12 +1,13 @@
 """One city, as its folder under `cities/` says: who it is, its roads, regions and policy. Read once per process.
 
 The folder: `city.toml` (code, names, time zone, service area), `roads.graph` (may be missing: then distances are straight
-lines and every answer says so), `regions.geojson`, `policy.toml`, and for a demo `teams.csv`, `facilities.csv`, `reports.csv`.
+lines and every answer says so), `regions.geojson`, `policy.toml`, `geocodes.csv` (what codes of foreign lists mean here; may be
+missing), and for a demo `teams.csv`, `facilities.csv`, `reports.csv`.
 """
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import shapely
 
 from backend.errors import Invalid
+from backend.geo.geocodes import Geocodes, read_geocodes
 from backend.geo.modes import Factors, factors
 from backend.geo.place import LonLat, ServiceArea
 from backend.geo.region_files import load as load_regions
@@ -28,7 +30,7 @@ from backend.policy import Policy, default_policy, load_policy
 class City:
     """A city's facts. id: its code (leads every key). roads: None when no graph has been imported.
 
-    policy_text: what the city itself wrote of the policy, "" for nothing but defaults.
+    policy_text: what the city itself wrote of the policy, "" for nothing but defaults. geocodes: what codes of foreign lists mean here.
     """
 
     id: str
@@ -41,6 +43,7 @@ class City:
     policy: Policy
     folder: Path | None = None
     policy_text: str = ""
+    geocodes: Geocodes = field(default_factory=Geocodes)
 
     @cached_property
     def whole(self) -> list[str]:
@@ -88,6 +91,7 @@ def open_city(folder: Path) -> City:
         policy=load_policy(policy) if policy.exists() else default_policy(),
         folder=folder,
         policy_text=policy.read_text(encoding="utf-8") if policy.exists() else "",
+        geocodes=read_geocodes(folder / "geocodes.csv", regions, facts["code"]),
     )
 
 

@@ -953,6 +953,7 @@ warnings = Table(
     _text("deed"),
     _text("because", nullable=True),
     _text("state"),
+    _text("signature", default="none"),
     _at("received_at"),
     _at("state_since"),
     _at("expires_at", nullable=True),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from backend.city import City
 from backend.policy import Policy
 from backend.sealing import Ring
+from backend.signers import Signers
 
 
 def _nobody() -> None:
@@ -23,7 +24,7 @@ class Office:
     """A city, its database, the keys that seal what is personal, and the nudge after a commit (never waits: I13).
 
     Nothing of it changes but the policy, which is asked for at `office.city.policy` each time and never kept aside.
-    policy_number: which of the policies written at the desk it is, 0 for the file's.
+    policy_number: which of the policies written at the desk it is, 0 for the file's. signers: whose weather warnings must be signed.
     """
 
     city: City
@@ -31,6 +32,7 @@ class Office:
     nudge: Callable[[], None] = field(default=_nobody)
     ring: Ring = field(kw_only=True)
     policy_number: int = field(default=0, kw_only=True)
+    signers: Signers = field(default_factory=Signers, kw_only=True)
 
     @property
     def city_id(self) -> str:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from backend.clock import Clock, parse_clock
 from backend.errors import Invalid
 from backend.sealing import Ring
+from backend.signers import Signers, open_signers
 
 SHORTEST_SECRET = 32
 FEWEST_LETTERS = 10
@@ -72,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_within_s: int = 10
     worker_metrics_port: int | None = None
     warning_sources: tuple[str, ...] = ()
+    signers: Signers = Signers()
     web_push_key: ec.EllipticCurvePrivateKey | None = None
     web_push_contact: str = "mailto:rescue-circle@localhost"
     push_networks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -224,6 +226,10 @@ def _sources(text: str) -> tuple[str, ...]:
         if "://" in source and not (source.startswith(("http://", "https://")) and urlsplit(source).hostname):
             raise ValueError(source)
     return sources
+
+
+def _signers(text: str) -> Signers:
+    return open_signers(_folder(text)) if text else Signers()
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -395,6 +401,16 @@ SETTINGS: tuple[Setting, ...] = (
         default="",
     ),
     Setting(
+        name="RESCUE_WARNING_CERTIFICATES",
+        field="signers",
+        zh="哪些发布单位的预警必须签名，及其证书",
+        en="whose warnings have to be signed, and by which certificates",
+        right_zh="目录，内有 PEM 证书和 senders.csv（of,certificate,unsigned）；不设置则签名只保留、不核验",
+        right_en="a folder with certificates (PEM) and senders.csv (of,certificate,unsigned); unset, signatures are kept and not verified",
+        read=_signers,
+        default="",
+    ),
+    Setting(
         name="RESCUE_WORKER_METRICS_PORT",
         field="worker_metrics_port",
         zh="后台进程在 RESCUE_HOST 的哪个端口提供 /metrics；0 表示不提供",
@@ -500,8 +516,13 @@ def read(environment: Mapping[str, str]) -> tuple[dict[str, object], list[Fault]
         text = environment.get(setting.name, "").strip() or setting.default
         try:
             values[setting.field] = setting.read(text) if text is not None else _missing(setting)
-        except (ValueError, Invalid):
+        except ValueError:
             faults.append(_complaint(setting, text))
+        except Invalid as told:
+            wrong = _complaint(setting, text)
+            faults.append(
+                wrong if setting.secret else Fault(wrong.name, f"{wrong.zh}{told.zh}", f"{wrong.en} {told.en}")
+            )
     faults += [_unknown(name) for name in sorted(environment) if _is_stranger(name)]
     return values, faults
 

@@ -6,18 +6,22 @@ a finding too. Starts nothing and changes nothing.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
 from backend.city import open_city
+from backend.clock import SystemClock
 from backend.errors import Refused
 from backend.settings import read as read_settings
+from backend.signers import Signers
 from ops import check_machine, check_push, check_services
 from ops.findings import Check, Finding, Patient, judged, well
 from ops.local import services
 
 UNHEALTHY = 1
+CERTIFICATE_NOTICE = timedelta(days=30)
 
 
 def doctor(*, json: bool = False) -> int:
@@ -87,6 +91,30 @@ def check_city(patient: Patient) -> Iterator[Finding]:
         )
 
 
+def check_signers(patient: Patient) -> Iterator[Finding]:
+    """No certificate of a sender of warnings ends soon: from then on its warnings would be refused."""
+    known = patient.values.get("signers")
+    now = SystemClock().now()
+    for signer in known.known if isinstance(known, Signers) else ():
+        ends = signer.runs_out()
+        yield judged(
+            "signers",
+            ends > now + CERTIFICATE_NOTICE,
+            (
+                f"“{signer.of}”的预警证书有效至 {ends:%Y-%m-%d}",
+                f"the certificate of {signer.of} is good until {ends:%Y-%m-%d}",
+            ),
+            (
+                "向发布单位取得新证书，追加到同一 PEM 文件；过期后其预警一律不予采用。",
+                "add the sender's next certificate to the same PEM file; once it has ended its warnings are refused",
+            ),
+            (
+                f"“{signer.of}”的预警证书 {ends:%Y-%m-%d} 到期",
+                f"the certificate of {signer.of} ends on {ends:%Y-%m-%d}",
+            ),
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     check_machine.check_python,
     check_machine.check_packages,
@@ -99,6 +127,7 @@ CHECKS: tuple[Check, ...] = (
     check_services.check_database,
     check_services.check_redis,
     check_city,
+    check_signers,
     check_push.check_push,
     check_push.check_refused,
 )

@@ -147,7 +147,7 @@ async def run_worker(settings: Settings) -> None:
     nudge = Nudge(city.id, wire)
     async with SteadyTime(engine, city.id) as time, wire:
         clock = settings.clock.by(time.now)
-        office = Office(city, engine, nudge, ring=settings.ring)
+        office = Office(city, engine, nudge, ring=settings.ring, signers=settings.signers)
         await in_force.follow(office)
         senders = senders_of(office, settings)
         told = Notices(city.id, wire)

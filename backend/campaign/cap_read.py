@@ -20,6 +20,9 @@ MOST_INFOS: Final = 200
 """One warning of a national service has some; more is no warning."""
 MOST_POINTS: Final = 100_000
 ENCODINGS: Final = ("utf-8", "gb18030", "utf-16")
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2199
+GZIP: Final = b"\x1f\x8b"
+"""What packed bytes begin with."""
 DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
@@ -35,8 +38,11 @@ def read(content: bytes, zone: tzinfo = UTC) -> Alert:
     return _Reader(zone).alert(root)
 
 
-def parse(content: bytes) -> etree._Element:
-    """The root of a document that can do no harm. Raises Invalid `too_large`, `has_doctype`, `not_xml`."""
+def parse(content: bytes, *, as_signed: bool = False) -> etree._Element:
+    """The root of a document that can do no harm; as_signed: with comments and instructions, which a signature may be over.
+
+    Raises Invalid `too_large`, `has_doctype`, `packed`, `not_xml`.
+    """
     if len(content) > LARGEST_BYTES:
         raise Invalid(
             f"预警超过 {LARGEST_BYTES // 1_000_000} MB，不予读取。",
@@ -45,23 +51,25 @@ def parse(content: bytes) -> etree._Element:
         )
     if b"<!DOCTYPE" in content[:10_000] or b"<!ENTITY" in content[:10_000]:
         raise _doctype()
+    if content.startswith(GZIP):
+        raise Invalid("内容是压缩的，请解压后提交。", "The content is compressed; hand it in unpacked.", code="packed")
     try:
-        root = etree.fromstring(content, _parser())
+        root = etree.fromstring(content, _parser(as_signed=as_signed))
     except (etree.XMLSyntaxError, ValueError) as fault:
-        root = _in_another_encoding(content, fault)
+        root = _in_another_encoding(content, fault, as_signed=as_signed)
     if root.getroottree().docinfo.doctype:
         raise _doctype()
     return root
 
 
-def _parser() -> etree.XMLParser:
+def _parser(*, as_signed: bool) -> etree.XMLParser:
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
         huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
+        remove_comments=not as_signed,
+        remove_pis=not as_signed,
     )
 
 
@@ -73,12 +81,12 @@ def _doctype() -> Invalid:
     )
 
 
-def _in_another_encoding(content: bytes, fault: Exception) -> etree._Element:
+def _in_another_encoding(content: bytes, fault: Exception, *, as_signed: bool) -> etree._Element:
     """What says one encoding and is in another: as text, without what it says."""
     for encoding in ENCODINGS:
         try:
             text = DECLARATION.sub("", content.decode(encoding).lstrip("\ufeff"), count=1)
-            return etree.fromstring(text.encode(), _parser())
+            return etree.fromstring(text.encode(), _parser(as_signed=as_signed))
         except (UnicodeError, etree.XMLSyntaxError, ValueError):
             continue
     raise Invalid(f"不是可读的 XML：{fault}", f"That is not readable XML: {fault}", code="not_xml") from fault
@@ -100,9 +108,10 @@ class _Reader:
         sent = self._moment(root, "sent")
         if sent is None:
             raise _lacks("sent", "发布时间")
-        infos = [self._info(child) for child in _children(root, "info")]
-        if len(infos) > MOST_INFOS:
+        blocks = list(_children(root, "info"))
+        if len(blocks) > MOST_INFOS:
             raise Invalid("预警内容段过多，不予读取。", "The alert has too many info blocks.", code="too_large")
+        infos = [self._info(child) for child in blocks]
         return Alert(
             identifier=_demanded(root, "identifier", "编号"),
             sender=_demanded(root, "sender", "发布单位"),
@@ -175,6 +184,8 @@ class _Reader:
         try:
             found = datetime.fromisoformat(text.strip())
         except ValueError:
+            return None
+        if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
             return None
         if found.tzinfo is None:
             self._note("no_zone", "时间没有时区，按本市时间理解。", "A time has no zone and was taken as the city's.")

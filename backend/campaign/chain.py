@@ -16,12 +16,13 @@ from backend.campaign.hazard import COLOURS, Colour, Hazard, Warned
 from backend.campaign.warned import Ground
 
 Deed = Literal["opens", "upgrades", "downgrades", "continues", "lifts", "ignored"]
-Because = Literal["not_real", "known", "elsewhere", "over", "superseded", "nothing_to_lift"]
+Because = Literal["not_real", "known", "elsewhere", "unplaced", "over", "superseded", "nothing_to_lift"]
 
 BECAUSE_WORDS: Final[dict[Because, tuple[str, str]]] = {
     "not_real": ("演习、测试或回执", "an exercise, a test or a receipt"),
     "known": ("已收到过", "received before"),
     "elsewhere": ("与本市无关", "does not concern this city"),
+    "unplaced": ("范围只用本市未配置对照表的代码写明", "says where only in codes that this city has no table for"),
     "over": ("收到时已过期", "over when it came"),
     "superseded": ("已有更新的预警", "a newer one is known already"),
     "nothing_to_lift": ("没有可解除的预警", "there is nothing to lift"),
@@ -71,10 +72,10 @@ def judge(
         return _nothing("superseded")
     before = _goes_on_with(alert, said, ground, known)
     live = [held for held in before if held.live]
-    if said.lifted or (live and not ground.concerns_us):
+    if said.lifted or (live and not ground.concerns_us and not ground.is_unplaced):
         return _lift(before, live)
     if not ground.concerns_us:
-        return _nothing("elsewhere")
+        return _nothing("unplaced" if ground.is_unplaced else "elsewhere")
     expires = _expires(alert, lasts)
     if expires <= now:
         return _nothing("over")

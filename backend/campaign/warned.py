@@ -5,7 +5,7 @@ district's about that district. A warning of another city is about none of this 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import shapely
@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from backend.campaign.cap import Alert, Area, Circle
 from backend.city import City
+from backend.errors import Invalid
 from backend.geo.regions import canonical, codes_above, level_of
 
 CODE_LISTS: Final = frozenset(
@@ -23,17 +24,21 @@ CODE_LISTS: Final = frozenset(
 """Names under which Chinese senders write administrative codes; one that is all digits and of their length counts as well."""
 KM_PER_DEGREE: Final = 111.195
 CIRCLE_CORNERS: Final = 16
+MOST_SHAPES: Final = 2_000
+MOST_TANGLED: Final = 1_000
 
 
 class Ground(Struct, frozen=True, kw_only=True):
     """What of the city is warned. regions: its codes, the city's own for all of it; drawn: the part of it that shapes show, WKB in
     WGS-84, None where there are none. unmatched: codes of lists that nobody has given a table for. is_said: whether the warning
-    says where at all; cancellations often do not."""
+    says where at all; cancellations often do not. is_unplaced: it does so only in codes that nobody here knows.
+    """
 
     regions: tuple[str, ...] = ()
     drawn: bytes | None = None
     is_said: bool = False
     unmatched: tuple[tuple[str, str], ...] = ()
+    is_unplaced: bool = False
 
     @property
     def concerns_us(self) -> bool:
@@ -41,34 +46,39 @@ class Ground(Struct, frozen=True, kw_only=True):
 
     @property
     def is_elsewhere(self) -> bool:
-        return self.is_said and not self.concerns_us
+        return self.is_said and not self.concerns_us and not self.is_unplaced
 
 
-Table = Mapping[tuple[str, str], tuple[str, ...]]
-"""(name of a list, code in it) → region codes: for SAME, UGC, EMMA and what else is not administrative."""
+def where(alert: Alert, city: City) -> Ground:
+    """The part of the city that the warning is about; nothing of it when it is about somewhere else.
 
-
-def where(alert: Alert, city: City, table: Table | None = None) -> Ground:
-    """The part of the city that the warning is about; nothing of it when it is about somewhere else."""
+    Raises Invalid `too_large` for more shapes on the city than anybody draws.
+    """
     areas = [area for info in alert.infos for area in info.areas]
     regions: list[str] = []
     unmatched: list[tuple[str, str]] = []
     for name, code in dict.fromkeys(pair for area in areas for pair in area.geocodes):
-        found = _by_code(name, code, city, table or {})
+        found = _by_code(name, code, city)
         regions += found or ()
         if found is None:
             unmatched.append((name, code))
     # A code says it exactly; shapes are looked at where a sender gives no code that we know.
     drawn = None if regions else _drawn(areas, city)
     is_said = any(area.geocodes or area.polygons or area.circles for area in areas)
-    return Ground(regions=_outermost(regions, city), drawn=drawn, unmatched=tuple(unmatched), is_said=is_said)
+    coded = {pair for area in areas for pair in area.geocodes}
+    return Ground(
+        regions=_outermost(regions, city),
+        drawn=drawn,
+        unmatched=tuple(unmatched),
+        is_said=is_said,
+        is_unplaced=bool(coded) and len(unmatched) == len(coded) and not any(a.polygons or a.circles for a in areas),
+    )
 
 
-def _by_code(name: str, code: str, city: City, table: Table) -> tuple[str, ...] | None:
+def _by_code(name: str, code: str, city: City) -> tuple[str, ...] | None:
     """Regions of this city; () for elsewhere, None when the code is of a list that is not known."""
-    listed = table.get((name, code))
-    if listed is not None:
-        return tuple(one for one in listed if one in city.regions or one == city.id)
+    if (listed := city.geocodes.find(name, code)) is not None:
+        return listed
     if name.strip().lower() not in CODE_LISTS and not (code.isdigit() and len(code) == 12):
         return None
     if level_of(code) is None:
@@ -95,15 +105,28 @@ def _outermost(codes: Iterable[str], city: City) -> tuple[str, ...]:
 
 
 def _drawn(areas: Iterable[Area], city: City) -> bytes | None:
-    shapes: list[BaseGeometry] = []
-    for area in areas:
-        shapes += [shapely.Polygon([(p.lon, p.lat) for p in ring]) for ring in area.polygons]
-        shapes += [_round(circle) for circle in area.circles]
-    if not shapes:
+    box = shapely.box(*city.area.bounds)
+    near = [shape for shape in _shapes(areas) if shapely.box(*shape.bounds).intersects(box)]
+    if not near:
         return None
-    part = shapely.intersection(shapely.union_all(shapely.make_valid(shapes)), shapely.box(*city.area.bounds))
+    if len(near) > MOST_SHAPES:
+        raise Invalid("预警图形过多，不予读取。", "The alert draws too many shapes.", code="too_large")
+    part = shapely.intersection(shapely.union_all([_valid(shape) for shape in near]), box)
     # A city is warned by what lies on it, not by a line that it shares with its neighbour.
     return None if part.is_empty or part.area == 0 else bytes(shapely.to_wkb(part))
+
+
+def _shapes(areas: Iterable[Area]) -> Iterator[BaseGeometry]:
+    for area in areas:
+        yield from (shapely.Polygon([(p.lon, p.lat) for p in ring]) for ring in area.polygons)
+        yield from (_round(circle) for circle in area.circles)
+
+
+def _valid(shape: BaseGeometry) -> BaseGeometry:
+    """A shape that crosses itself, put right; one of very many points by its hull: untangling it could take hours."""
+    if shape.is_valid:
+        return shape
+    return shapely.make_valid(shape) if shapely.get_num_coordinates(shape) <= MOST_TANGLED else shape.convex_hull
 
 
 def _round(circle: Circle) -> BaseGeometry:

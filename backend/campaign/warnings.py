@@ -1,9 +1,10 @@
 """Warnings as they come in: judged, kept, and told of; what holds now. Begin at `take_in`; `run_out` ends what has had its time.
 
-What concerns another place is counted and forgotten: a national feed touches only what is ours. What cannot be read is kept with
-the reason, once, so that somebody sees it. Two that come at once are judged one after the other.
+What concerns another place is counted and forgotten: a national feed touches only what is ours. What cannot be read, or is not signed
+as it must be, is kept with the reason, once, so that somebody sees it. Two that come at once are judged one after the other.
 """
 
+import asyncio
 import hashlib
 import zlib
 from collections.abc import Sequence
@@ -13,17 +14,18 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import exists, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log, metrics
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
-from backend.campaign import chain, hazard, warned
+from backend.campaign import chain, hazard, signed, warned
 from backend.campaign.cap import Alert, Info, Oddity
 from backend.campaign.cap_read import read
 from backend.campaign.chain import BECAUSE_WORDS, Held, Verdict
 from backend.campaign.hazard import Colour, Hazard, Warned
+from backend.campaign.signed import SIGNATURE_WORDS, SignatureState
 from backend.campaign.warned import Ground
 from backend.errors import Invalid
 from backend.ids import new_id
@@ -32,6 +34,7 @@ from backend.office import Office
 LASTS: Final = timedelta(hours=24)
 """So long a warning holds that names no end."""
 LOOKED_BACK: Final = timedelta(days=60)
+MOST_CODES_SAID: Final = 20
 KINDS = {
     "opens": "warning.issued",
     "upgrades": "warning.upgraded",
@@ -62,7 +65,8 @@ class Said(Struct, frozen=True, kw_only=True):
 class WarningKept(Struct, frozen=True, kw_only=True):
     """One warning. deed: what it did when it came; because_zh, because_en: why nothing, or why it could not be read.
 
-    chain_id: what is one and the same event. regions: of this city; the whole of it by its own code.
+    chain_id: what is one and the same event. regions: of this city; the whole of it by its own code. signature: whether it is signed,
+    and whether that was verified.
     """
 
     id: UUID
@@ -76,6 +80,9 @@ class WarningKept(Struct, frozen=True, kw_only=True):
     regions: list[str]
     is_drawn: bool
     told: Said
+    signature: SignatureState
+    signature_zh: str
+    signature_en: str
     deed: str
     because: str | None
     because_zh: str | None
@@ -84,6 +91,15 @@ class WarningKept(Struct, frozen=True, kw_only=True):
     received_at: datetime
     state_since: datetime
     expires_at: datetime | None
+
+
+class Understood(Struct, frozen=True, kw_only=True):
+    """A warning that was read, and what it means here."""
+
+    alert: Alert
+    said: Warned
+    ground: Ground
+    signature: SignatureState
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -100,18 +116,18 @@ async def take_in(office: Office, content: bytes, *, source: str, by: Actor, now
     """One warning as bytes of XML. Never raises for what is in it: what cannot be read is kept as refused."""
     demand(office.city.policy.roles, by, "weather:write", Object(regions=office.city.whole))
     try:
-        alert = read(content, office.city.zone)
+        # In a thread: a long one must not hold up whoever else is being served.
+        one = await asyncio.to_thread(understand, office, content, source, now)
     except Invalid as refused:
         return await _refuse(office, content, refused, source=source, by=by, now=now)
-    said, ground = hazard.of(alert), warned.where(alert, office.city)
     async with office.begin() as tx:
         await tx.execute(_HOLD, {"k": f"warnings:{office.city_id}"})
         known = await _known(tx, office, now)
-        verdict = chain.judge(alert, said, ground, known, now=now, lasts=LASTS)
+        verdict = chain.judge(one.alert, one.said, one.ground, known, now=now, lasts=LASTS)
         metrics.WARNINGS.labels(verdict.because or verdict.deed).inc()
-        if verdict.because in ("known", "elsewhere"):
+        if verdict.because in ("known", "elsewhere") or await _is_told(tx, office, one, verdict, now):
             return _taken(None, verdict)
-        row = _row(alert, said, ground, verdict, source=source, now=now)
+        row = _row(one, verdict, source=source, now=now)
         ended = await _end(tx, office, verdict.ends, "lifted" if verdict.deed == "lifts" else "replaced", now)
         packed = {"content": zlib.compress(content)}
         await tx.execute(insert(db.warnings).values(city_id=office.city_id, **row, **packed))
@@ -119,12 +135,32 @@ async def take_in(office: Office, content: bytes, *, source: str, by: Actor, now
     return _taken(row["id"], verdict)
 
 
+def understand(office: Office, content: bytes, source: str, now: datetime) -> Understood:
+    """What it says and what of it is ours; of a signed one only what is signed. Raises Invalid for what is not to be acted upon."""
+    alert = read(content, office.city.zone)
+    checked = signed.check(content, alert.sender, source, office.signers, now)
+    if checked.state == "good":
+        alert = read(checked.content, office.city.zone)
+    ground = warned.where(alert, office.city)
+    return Understood(alert=alert, said=hazard.of(alert), ground=ground, signature=checked.state)
+
+
+async def _is_told(tx: AsyncConnection, office: Office, one: Understood, verdict: Verdict, now: datetime) -> bool:
+    """Of a sender whose codes nobody here knows one warning a day is kept, so that somebody sees that a table is wanted."""
+    if verdict.because != "unplaced":
+        return False
+    w = db.warnings.c
+    same = (w.city_id == office.city_id) & (w.sender == one.alert.sender) & (w.because == "unplaced")
+    return bool((await tx.execute(select(exists().where(same, w.received_at > now - LASTS)))).scalar_one())
+
+
 def _taken(id_: UUID | None, verdict: Verdict) -> Taken:
     zh, en = BECAUSE_WORDS[verdict.because] if verdict.because else (None, None)
     return Taken(id=id_, deed=verdict.deed, because=verdict.because, because_zh=zh, because_en=en)
 
 
-def _row(alert: Alert, said: Warned, ground: Ground, verdict: Verdict, *, source: str, now: datetime) -> dict[str, Any]:
+def _row(one: Understood, verdict: Verdict, *, source: str, now: datetime) -> dict[str, Any]:
+    alert, said, ground = one.alert, one.said, one.ground
     id_ = new_id()
     return {
         "id": id_,
@@ -141,7 +177,8 @@ def _row(alert: Alert, said: Warned, ground: Ground, verdict: Verdict, *, source
         "drawn": ground.drawn,
         "is_elsewhere": ground.is_elsewhere,
         "refers_to": [list(reference.key) for reference in alert.references],
-        "told": msgspec.to_builtins(_words(alert)),
+        "told": msgspec.to_builtins(_words(alert, ground)),
+        "signature": one.signature,
         "deed": verdict.deed,
         "because": verdict.because,
         "state": "ignored" if verdict.deed in ("ignored", "lifts") else "live",
@@ -151,7 +188,7 @@ def _row(alert: Alert, said: Warned, ground: Ground, verdict: Verdict, *, source
     }
 
 
-def _words(alert: Alert) -> Said:
+def _words(alert: Alert, ground: Ground) -> Said:
     zh = next((info for info in alert.infos if info.is_chinese), Info())
     en = next((info for info in alert.infos if not info.is_chinese), Info())
     where = "、".join(dict.fromkeys(area.words for info in (zh, en) for area in info.areas if area.words))
@@ -165,18 +202,40 @@ def _words(alert: Alert) -> Said:
         instruction_zh=zh.instruction,
         instruction_en=en.instruction,
         where=where,
-        oddities=list(alert.oddities),
+        oddities=[*alert.oddities, *_unmatched(ground)],
     )
 
 
-async def _refuse(office: Office, content: bytes, why: Invalid, *, source: str, by: Actor, now: datetime) -> Taken:
+def _unmatched(ground: Ground) -> list[Oddity]:
+    """The codes that were not looked at, said once."""
+    if not ground.unmatched:
+        return []
+    shown = "、".join(f"{name} {code}" for name, code in ground.unmatched[:MOST_CODES_SAID])
+    more = len(ground.unmatched) - MOST_CODES_SAID
+    zh, en = (f"等 {len(ground.unmatched)} 个", f" and {more} more") if more > 0 else ("", "")
+    return [
+        Oddity(
+            "unknown_codes", f"本市没有这些代码的对照表：{shown}{zh}。", f"No table here for these codes: {shown}{en}."
+        )
+    ]
+
+
+async def source_failed(office: Office, source: str, why: Invalid, *, by: Actor, now: datetime) -> Taken:
+    """A source answers something that is no list and no warning, or nothing: kept, for each reason once a day."""
+    return await _refuse(office, b"", why, source=source, by=by, now=now, mark=f"{why.code}:{now.date().isoformat()}")
+
+
+async def _refuse(
+    office: Office, content: bytes, why: Invalid, *, source: str, by: Actor, now: datetime, mark: str | None = None
+) -> Taken:
     """Kept once, however often a source goes on sending it."""
-    mark = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    mark = mark or f"sha256:{hashlib.sha256(content).hexdigest()}"
     told = Said(description_zh=why.zh, description_en=why.en)
     id_ = new_id()
     row = {"id": id_, "chain_id": id_, "source": source, "sender": source, "identifier": mark, "sent": now}
     row |= {"msg_type": "", "status": "", "hazard": "other", "told": msgspec.to_builtins(told), "deed": "ignored"}
     row |= {"because": why.code, "state": "refused", "received_at": now, "state_since": now}
+    row["signature"] = "bad" if why.code == "bad_signature" else "none"
     metrics.WARNINGS.labels("refused").inc()
     w = db.warnings.c
     same = select(w.id).where(w.city_id == office.city_id, w.sender == source, w.identifier == mark)
@@ -275,11 +334,15 @@ async def list_warnings(
 def _shown(row: Any) -> WarningKept:
     zh, en = BECAUSE_WORDS.get(row.because, (row.told["description_zh"], row.told["description_en"]))
     why = (zh, en) if row.because else (None, None)
-    named = set(WarningKept.__struct_fields__) - {"is_drawn", "told", "because_zh", "because_en"}
+    signature_zh, signature_en = SIGNATURE_WORDS[row.signature]
+    made = {"is_drawn", "told", "because_zh", "because_en", "signature_zh", "signature_en"}
+    named = set(WarningKept.__struct_fields__) - made
     return WarningKept(
         **{name: getattr(row, name) for name in named},
         is_drawn=row.drawn is not None,
         told=msgspec.convert(row.told, Said),
         because_zh=why[0],
         because_en=why[1],
+        signature_zh=signature_zh,
+        signature_en=signature_en,
     )

@@ -1,11 +1,16 @@
 """Which part of the city a warning is about."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import shapely
 
 from backend.campaign.cap_read import read
 from backend.campaign.warned import Ground, where
 from backend.city import City, open_city
+from backend.errors import Invalid
+from backend.geo.geocodes import Geocodes, read_geocodes
 from tests.campaign.warnings_made import an_alert, an_info
 from tests.ops.processes import DALIAN
 
@@ -74,8 +79,61 @@ def test_other_codes_are_kept_and_matched_where_there_is_a_table(city: City) -> 
     alert = read(an_alert(an_info(area=code("MNZ012", "UGC") + code("027031", "SAME"))))
     assert where(alert, city).unmatched == (("UGC", "MNZ012"), ("SAME", "027031"))
     assert not where(alert, city).concerns_us
-    table = {("UGC", "MNZ012"): ("210204",)}
-    assert where(alert, city, table).regions == ("210204",)
+    assert where(alert, city).is_unplaced
+    table = Geocodes({("ugc", "mnz012"): ("210204",)})
+    found = where(alert, replace(city, geocodes=table))
+    assert found.regions == ("210204",)
+    assert found.unmatched == (("SAME", "027031"),)
+
+
+def test_a_list_that_has_a_table_is_complete_so_other_codes_of_it_are_elsewhere(city: City) -> None:
+    table = Geocodes({("emma_id", "cn001"): (city.id,)})
+    ours, theirs = (read(an_alert(an_info(area=code(value, "EMMA_ID")))) for value in ("CN001 ", "CN002"))
+    known = replace(city, geocodes=table)
+    assert where(ours, known).regions == (city.id,)
+    assert where(theirs, known).is_elsewhere
+    assert not where(theirs, known).is_unplaced
+
+
+def test_the_table_is_read_from_the_city_s_folder(city: City, tmp_path: Path) -> None:
+    file = tmp_path / "geocodes.csv"
+    file.write_text("list,code,regions\nUGC,LNZ001,210202 210203\nSAME,210200,210200\n", encoding="utf-8-sig")
+    table = read_geocodes(file, city.regions, city.id)
+    assert table.find(" ugc", "lnz001") == ("210202", "210203")
+    assert table.find("SAME", "210200") == ("210200",)
+    assert table.find("SAME", "1") == ()
+    assert table.find("EMMA_ID", "1") is None
+    assert read_geocodes(tmp_path / "none.csv", city.regions, city.id).find("UGC", "1") is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("list,code\nUGC,1", "第 1 行"),
+        ("list,code,regions\nUGC,LNZ001,210202\nUGC,,210202", "第 3 行"),
+        ("list,code,regions\nUGC,LNZ001,999999", "没有辖区 ['999999']"),
+        ("list,code,regions\nUGC,LNZ001,210202\nugc,lnz001,210203", "与第 2 行重复"),
+    ],
+)
+def test_a_wrong_line_of_the_table_is_named(city: City, tmp_path: Path, lines: str, said: str) -> None:
+    (tmp_path / "geocodes.csv").write_text(lines)
+    with pytest.raises(Invalid, match="第") as refused:
+        read_geocodes(tmp_path / "geocodes.csv", city.regions, city.id)
+    assert said in refused.value.zh
+    assert "line" in refused.value.en
+
+
+def test_a_tangle_of_very_many_corners_costs_no_hours(city: City) -> None:
+    """A ring that crosses itself everywhere, and thousands of shapes: an answer all the same, or a refusal in words."""
+    tangled = " ".join(f"{38.8 + (n * 7919 % 1009) / 3000},{121.4 + (n * 104729 % 997) / 3000}" for n in range(20_000))
+    assert ground(city, f"<polygon>{tangled}</polygon>").concerns_us
+    circles = "".join(f"<circle>38.9,121.6 {n / 100}</circle>" for n in range(1_500))
+    assert ground(city, circles).concerns_us
+    far = "".join(f"<circle>-{n % 80},{n % 170} 5</circle>" for n in range(20_000))
+    assert not ground(city, far).concerns_us
+    with pytest.raises(Invalid) as refused:
+        ground(city, circles * 2)
+    assert refused.value.code == "too_large"
 
 
 def test_of_a_national_feed_only_what_is_ours_concerns_us(city: City) -> None:
