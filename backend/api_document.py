@@ -24,6 +24,9 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.typing import FieldDefinition
 from msgspec import inspect
 
+from backend.campaign.plan import SeasonName
+from backend.campaign.records import Cause, CloseReason, PointState
+from backend.campaign.records import State as CampaignState
 from backend.dispatch.asking import PublicState
 from backend.dispatch.board import Mode
 from backend.dispatch.case_photos import CasePhotoKind
@@ -44,7 +47,8 @@ from backend.intake.looks import AgeBand, Posture, Sex
 from backend.intake.report import Channel
 from backend.patrol.duty import DutyState
 from backend.patrol.team_changes import Organisation, ShiftPattern
-from backend.policy import Danger, Priority, Role, Unit
+from backend.policy import Colour, Danger, Hazard, Priority, Role, Unit
+from backend.policy.plans import Cover
 from backend.referral.facilities import FacilityKind
 from backend.web import PROBLEM, Problem
 
@@ -71,23 +75,31 @@ NAMED: Final[Mapping[str, Any]] = {
     "Bucket": Bucket,
     "ApprovalAction": ApprovalAction,
     "ApprovalState": ApprovalState,
+    "CampaignCause": Cause,
+    "CampaignState": CampaignState,
     "CaseChannel": CaseChannel,
     "CasePhotoKind": CasePhotoKind,
     "Channel": Channel,
     "ClockKind": ClockKind,
     "ClockState": ClockRowState,
+    "CloseReason": CloseReason,
+    "Colour": Colour,
+    "Cover": Cover,
     "Danger": Danger,
     "DutyState": DutyState,
     "FacilityKind": FacilityKind,
+    "Hazard": Hazard,
     "Mode": Mode,
     "OfferState": OfferState,
     "Organisation": Organisation,
     "Outcome": Outcome,
+    "PointState": PointState,
     "Posture": Posture,
     "Priority": Priority,
     "PublicState": PublicState,
     "Role": Role,
     "Sex": Sex,
+    "SeasonName": SeasonName,
     "ShiftPattern": ShiftPattern,
     "Stage": Stage,
     "SuggestionState": SuggestionState,

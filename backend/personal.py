@@ -54,6 +54,8 @@ FIELDS: Final = (
     Field(db.parked_calls, "draft", is_json=True),
     Field(db.shift_notes, "text"),
     Field(db.distress_calls, "note"),
+    Field(db.campaigns, "note"),
+    Field(db.campaigns, "answer"),
     Field(db.policies, "reason"),
     Field(db.outbox, "letter", is_json=True),
     Field(db.accounts, "totp"),

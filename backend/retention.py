@@ -111,6 +111,10 @@ RULES: Final = (
         "distress_notes", "distress_calls", lambda r: r.persons,
         "t.note_sealed IS NOT NULL AND t.raised_at < :before", ("note_sealed",),
     ),
+    Rule(
+        "campaign_notes", "campaigns", lambda r: r.persons,
+        "(t.note_sealed IS NOT NULL OR t.answer_sealed IS NOT NULL) AND t.closed_at < :before", ("note_sealed", "answer_sealed"),
+    ),
     Rule("reasons", "event_words", lambda r: r.persons, _IN_A_CLOSED_CASE),
     Rule("parked_calls", "parked_calls", lambda r: r.parked_calls, "t.parked_at < :before"),
     Rule("decisions", "decisions", lambda r: r.decisions, "t.made_at < :before"),

@@ -6,27 +6,14 @@ ones not at all: there the severity stands for it. Begin at `of`.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct
 
 from backend.campaign.cap import Alert, Info
+from backend.policy import COLOURS, Colour, Hazard
 
-Hazard = Literal[
-    "cold_wave",
-    "low_temperature",
-    "snow",
-    "icy_roads",
-    "gale",
-    "heat",
-    "rainstorm",
-    "typhoon",
-    "sandstorm",
-    "flood",
-    "other",
-]
-Colour = Literal["blue", "yellow", "orange", "red"]
-COLOURS: Final[tuple[Colour, ...]] = ("blue", "yellow", "orange", "red")  # from the mildest up
+__all__ = ["COLOURS", "COLOUR_NAMES", "HAZARD_NAMES", "Colour", "Hazard", "Warned", "of"]
 
 HAZARD_NAMES: Final[dict[Hazard, tuple[str, str]]] = {
     "cold_wave": ("寒潮", "cold wave"),

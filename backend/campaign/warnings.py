@@ -331,6 +331,13 @@ async def list_warnings(
     return [_shown(row) for row in await tx.execute(query.limit(500))]
 
 
+async def of_chains(tx: AsyncConnection, office: Office, chains: Sequence[UUID]) -> list[WarningKept]:
+    """Every warning of these chains, newest first."""
+    w = db.warnings.c
+    query = select(db.warnings).where(w.city_id == office.city_id, w.chain_id.in_(chains))
+    return [_shown(row) for row in await tx.execute(query.order_by(w.received_at.desc(), w.id.desc()).limit(500))]
+
+
 def _shown(row: Any) -> WarningKept:
     zh, en = BECAUSE_WORDS.get(row.because, (row.told["description_zh"], row.told["description_en"]))
     why = (zh, en) if row.because else (None, None)

@@ -85,6 +85,12 @@ def _of_warning(event: log.Event) -> Iterator[Told]:
         yield db.warnings, one["id"], {k: v for k, v in one.items() if k != "id"}
 
 
+def _of_campaign(event: log.Event) -> Iterator[Told]:
+    for table in (db.campaigns, db.campaign_points, db.campaign_calls):
+        for one in event.data["rows"].get(table.name, ()):
+            yield table, one["id"], {k: v for k, v in one.items() if k != "id"}
+
+
 def _of_circle(event: log.Event) -> Iterator[Told]:
     if "alarm_id" in event.data:
         closed = event.occurred_at if event.kind == "circle.gap_closed" else None
@@ -123,6 +129,7 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "case": _of_report,
     "weather": _of_weather,
     "warning": _of_warning,
+    "campaign": _of_campaign,
     "circle": _of_circle,
     "offer": _of_decision,
     "search": _of_decision,
@@ -163,8 +170,8 @@ async def contradictions(tx: AsyncConnection, office: Office) -> list[str]:
 
 
 PROVEN = (
-    db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.warnings, db.circle_alarms, db.decisions, db.photos,
-    db.policies, db.shift_notes,
+    db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.warnings, db.campaigns, db.campaign_points,
+    db.campaign_calls, db.circle_alarms, db.decisions, db.photos, db.policies, db.shift_notes,
 )  # fmt: skip
 
 

@@ -1,13 +1,12 @@
 """What must hold between the keys of a policy, beyond the type of each: one function a check; `check` runs all."""
 
-import difflib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
-
+from backend.policy.campaign_checks import CAMPAIGN_CHECKS
+from backend.policy.fault import Fault, unlisted
 from backend.policy.permissions import ACTIONS, NOT_FOR_PEOPLE, SCOPES, Danger, Role, Season
 from backend.policy.sections import Policy
 from backend.policy.span import Span
@@ -16,14 +15,6 @@ from backend.policy.where import Path
 _FINER_MAX: Final = 3  # three H3 steps finer means 343 sweep cells under one shown cell
 _RECORDINGS_MIN_D: Final = 92  # three calendar months at their longest (DOMAIN §4.9)
 _POSITIONS_MAX_D: Final = 90  # DOMAIN §8
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """A fault and the key it stands at."""
-
-    at: Path
-    zh: str
-    en: str
 
 
 def check(policy: Policy) -> list[Fault]:
@@ -41,7 +32,7 @@ def _thresholds(p: Policy) -> Iterator[Fault]:
 def _channels(p: Policy) -> Iterator[Fault]:
     for n, channel in enumerate(p.intake.auto_accept):
         if channel not in p.intake.rate_per_minute:
-            yield _unlisted(
+            yield unlisted(
                 ("intake", "auto_accept", n), channel, list(p.intake.rate_per_minute), "intake.rate_per_minute"
             )
 
@@ -50,11 +41,11 @@ def _skills(p: Policy) -> Iterator[Fault]:
     for danger, rule in p.triage.items():
         for n, skill in enumerate(rule.skills):
             if skill not in p.skills:
-                yield _unlisted(("triage", danger, "skills", n), skill, list(p.skills), "[skills]")
+                yield unlisted(("triage", danger, "skills", n), skill, list(p.skills), "[skills]")
     for danger, skills in p.matching.required_skills.items():
         for n, skill in enumerate(skills):
             if skill not in p.skills:
-                yield _unlisted(("matching", "required_skills", danger, n), skill, list(p.skills), "[skills]")
+                yield unlisted(("matching", "required_skills", danger, n), skill, list(p.skills), "[skills]")
 
 
 def _dangers_complete(p: Policy) -> Iterator[Fault]:
@@ -68,7 +59,7 @@ def _roles(p: Policy) -> Iterator[Fault]:
         for n, permission in enumerate(permissions):
             action, at, scope = permission.partition("@")
             if action not in ACTIONS:
-                yield _unlisted(("roles", role, n), action, sorted(ACTIONS), "permissions")
+                yield unlisted(("roles", role, n), action, sorted(ACTIONS), "permissions")
             elif not at or scope not in SCOPES:
                 right = ", ".join(f"{action}@{s}" for s in SCOPES)
                 yield Fault(
@@ -89,10 +80,10 @@ def _second_factor(p: Policy) -> Iterator[Fault]:
 def _told(p: Policy) -> Iterator[Fault]:
     for n, who in enumerate(p.escalation.chain):
         if who not in ("team", *get_args(Role)):
-            yield _unlisted(("escalation", "chain", n), who, ["team", *get_args(Role)], "team + [roles]")
+            yield unlisted(("escalation", "chain", n), who, ["team", *get_args(Role)], "team + [roles]")
     for n, who in enumerate(p.protection.report_up_to):
         if who not in get_args(Role):
-            yield _unlisted(("protection", "report_up_to", n), who, list(get_args(Role)), "[roles]")
+            yield unlisted(("protection", "report_up_to", n), who, list(get_args(Role)), "[roles]")
 
 
 def _phases(p: Policy) -> Iterator[Fault]:
@@ -240,14 +231,6 @@ def _working_time(p: Policy) -> Iterator[Fault]:
             yield Fault(("working_time", "holidays", n), f"{day} 又是工作日。", f"{day} is among workdays too.")
 
 
-def _unlisted(at: Path, name: str, known: list[str], where: str) -> Fault:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    zh, en = f"“{name}”不在 {where} 中。", f"'{name}' is not in {where}."
-    if close:
-        return Fault(at, f"{zh}是否想写“{close[0]}”?", f"{en} Did you mean '{close[0]}'?")
-    return Fault(at, f"{zh}可用: {', '.join(known)}。", f"{en} Known: {', '.join(known)}.")
-
-
 _CHECKS: Final[tuple[Callable[[Policy], Iterator[Fault]], ...]] = (
     _thresholds,
     _channels,
@@ -266,4 +249,5 @@ _CHECKS: Final[tuple[Callable[[Policy], Iterator[Fault]], ...]] = (
     _ladder,
     _circle,
     _working_time,
+    *CAMPAIGN_CHECKS,
 )

@@ -17,7 +17,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 
 from backend.errors import Invalid, Refused
-from backend.policy.checks import Fault, check
+from backend.policy.checks import check
+from backend.policy.fault import Fault
 from backend.policy.sections import Policy
 from backend.policy.span import SPAN_RIGHT_EN, SPAN_RIGHT_ZH, Span
 from backend.policy.where import Path as KeyPath

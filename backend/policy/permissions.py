@@ -52,6 +52,22 @@ Outcome = Literal[
 
 Season = Literal["spring", "summer", "autumn", "winter"]
 
+Hazard = Literal[
+    "cold_wave",
+    "low_temperature",
+    "snow",
+    "icy_roads",
+    "gale",
+    "heat",
+    "rainstorm",
+    "typhoon",
+    "sandstorm",
+    "flood",
+    "other",
+]
+Colour = Literal["blue", "yellow", "orange", "red"]
+COLOURS: Final[tuple[Colour, ...]] = ("blue", "yellow", "orange", "red")  # from the mildest up
+
 NOT_FOR_PEOPLE: Final = frozenset({"public", "partner", "system"})
 """Roles that no account has."""
 

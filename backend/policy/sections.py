@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from backend.policy.permissions import SCOPES, Danger, Outcome, Priority, Role, Scope, Season
+from backend.policy.plans import Campaigns
 from backend.policy.span import Span
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -301,6 +302,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     retention: Retention
     notify: Notify
     sign_in: SignIn
+    campaign: Campaigns
     roles: dict[Role, tuple[str, ...]]
 
     @cached_property

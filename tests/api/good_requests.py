@@ -7,6 +7,7 @@ from uuid import UUID
 import pyotp
 from sqlalchemy import insert
 
+from backend.campaign import rows as campaigns
 from backend.db import notices
 from backend.ids import new_id
 from backend.notify.receipts import Told, code_for
@@ -25,7 +26,7 @@ from tests.api.builders import (
     a_report,
     a_team,
 )
-from tests.api.two_of_everything import WHY
+from tests.api.two_of_everything import WHY, a_campaign
 from tests.campaign.warnings_made import an_alert
 
 OUTSIDE = (120.0, 36.0)
@@ -238,6 +239,11 @@ async def _look_at_the_city(api: Api, staff: Staff) -> None:
     await staff.desk.did("/api/weather", {"state": "clear", "feels_c": 3.5, "warned": True})
     await staff.desk.did("/api/warnings", {"cap": an_alert(status="Exercise").decode()})
     assert await staff.desk.saw("/api/warnings", days=3)
+    campaign = a_campaign(api, 1)
+    async with api.office.begin() as tx:
+        await campaigns.write(tx, api.office, None, campaign)
+    assert await staff.desk.saw("/api/campaigns", open="true", days=3)
+    assert await staff.desk.saw(f"/api/campaigns/{campaign.id}")
     await staff.desk.did(f"/api/teams/{staff.teams[3]}/duty", {"state": "resting"})
     await staff.desk.did("/api/feed/tickets")
     for path in ("/health", "/metrics"):

@@ -189,6 +189,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/weather"): Rule(("weather:write",), "city", lambda _: {"state": "clear"}),
     ("GET", "/api/warnings"): Rule(("circle:read",)),
     ("POST", "/api/warnings"): Rule(("weather:write",), "city", lambda _: {"cap": "<alert/>"}),
+    ("GET", "/api/campaigns"): Rule(("campaign:read",)),
+    ("GET", "/api/campaigns/{campaign_id}"): Rule(("campaign:read",), "campaign"),
     # accounts and keys
     ("GET", "/api/accounts"): Rule(("account:read",)),
     ("POST", "/api/accounts"): Rule(("account:write",), body=lambda _: _new_account()),

@@ -9,6 +9,9 @@ import msgspec
 from sqlalchemy import insert
 
 from backend import db
+from backend.campaign import rows as campaigns
+from backend.campaign.plan import holding
+from backend.campaign.records import Campaign
 from backend.dispatch.records import Revisit
 from backend.ids import new_id
 from tests.api.builders import (
@@ -90,6 +93,7 @@ async def build_world(api: Api) -> World:
         "distress": [
             await _a_call_for_help(api, team, region) for team, region in zip(teams[1:3], NEAR_BY, strict=True)
         ],
+        "campaign": [await _a_campaign(api, region, n) for n, region in enumerate(NEAR_BY)],
         "note": [await _a_note(api, region) for region in (ZHONGSHAN, XIGANG)],
     }
     return World(api, people, things)
@@ -208,6 +212,31 @@ async def _a_visit(api: Api, case: Thing) -> Thing:
     async with api.office.db.begin() as tx:
         await tx.execute(insert(db.revisits).values(city_id=CITY, **msgspec.structs.asdict(revisit)))
     return Thing(case.name, {"visit_id": str(revisit.id)}, case.regions)
+
+
+async def _a_campaign(api: Api, region: str, n: int) -> Thing:
+    """One that runs in this district."""
+    campaign = a_campaign(api, n, regions=[region])
+    async with api.office.begin() as tx:
+        await campaigns.write(tx, api.office, None, campaign)
+    return Thing(f"a campaign in {region}", {"campaign_id": str(campaign.id)}, (region, CITY))
+
+
+def a_campaign(api: Api, n: int, **more: Any) -> Campaign:
+    """A cold wave, blue."""
+    plan = holding(api.office.city.policy.campaign.plans, "cold_wave", "blue")
+    assert plan is not None
+    now = api.clock.now()
+    values: dict[str, Any] = {
+        "number": f"Z{n}",
+        "hazard": "cold_wave",
+        "colour": "blue",
+        "season": "winter",
+        "cause": "hand",
+    }
+    values |= {"basis": {}, "chain_id": None, "chains": [], "warning_id": None, "state": "running", "drawn": None}
+    values |= {"plan": plan, "proposed_at": now, "opened_at": now, "opened_by": "test", "regions": [CITY], **more}
+    return Campaign(id=new_id(), **values)
 
 
 async def _a_note(api: Api, region: str) -> Thing:
