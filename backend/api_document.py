@@ -38,6 +38,7 @@ from backend.dispatch.records import (
     ApprovalState,
     CaseChannel,
     ClockRowState,
+    MoveCause,
     OfferState,
     SuggestionState,
 )
@@ -90,6 +91,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "FacilityKind": FacilityKind,
     "Hazard": Hazard,
     "Mode": Mode,
+    "MoveCause": MoveCause,
     "OfferState": OfferState,
     "Organisation": Organisation,
     "Outcome": Outcome,

@@ -80,6 +80,7 @@ from ops.console.places import Places
 from ops.console.policy import PolicyByHand
 from ops.console.replay import Replay
 from ops.console.shift import ShiftNotes
+from ops.console.stock import Stock
 from ops.console.teams import Shifts, Teams
 from ops.console.verification import CallBacks, evidence
 from ops.console.warnings import Warnings
@@ -94,7 +95,7 @@ ROUTES: list[Any] = [
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
-    *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, Warnings, Campaigns, log_search),
+    *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, Warnings, Campaigns, Stock, log_search),
 ]
 LARGEST_BODY_BYTES = 1_000_000
 PACKED_FROM_BYTES = 1_500

@@ -1059,6 +1059,37 @@ campaign_calls = Table(
     comment="Teams off duty that a campaign called in 召集, why these, and when they came.",
 )
 
+stock_moves = Table(
+    "stock_moves",
+    metadata,
+    _city(),
+    _id(),
+    _at("at"),
+    _text("item"),
+    Column("amount", Integer, nullable=False),
+    _text("from_place"),
+    _text("to_place"),
+    _text("cause"),
+    _text("by"),
+    _id("team_id", nullable=True),
+    _id("campaign_id", nullable=True),
+    _id("case_id", nullable=True),
+    _sealed("note"),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    ForeignKeyConstraint(["city_id", "campaign_id"], ["campaigns.city_id", "campaigns.id"]),
+    _one_of("cause", ("moved", "counted", "given"), "cause"),
+    CheckConstraint("amount > 0", name="moves_something"),
+    CheckConstraint("from_place <> to_place", name="moves_somewhere"),
+    Index("ix_stock_moves_from", "city_id", "from_place", "item"),
+    Index("ix_stock_moves_to", "city_id", "to_place", "item"),
+    Index("ix_stock_moves_city_id_at", "city_id", "at"),
+    Index("ix_stock_moves_case", "city_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+    Index("ix_stock_moves_campaign", "city_id", "campaign_id", postgresql_where=text("campaign_id IS NOT NULL")),
+    comment="Supplies from one place to another: what lies where is the sum of its moves.",
+)
+
 circle_alarms = Table(
     "circle_alarms",
     metadata,

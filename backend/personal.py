@@ -56,6 +56,7 @@ FIELDS: Final = (
     Field(db.distress_calls, "note"),
     Field(db.campaigns, "note"),
     Field(db.campaigns, "answer"),
+    Field(db.stock_moves, "note"),
     Field(db.policies, "reason"),
     Field(db.outbox, "letter", is_json=True),
     Field(db.accounts, "totp"),

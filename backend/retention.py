@@ -115,6 +115,10 @@ RULES: Final = (
         "campaign_notes", "campaigns", lambda r: r.persons,
         "(t.note_sealed IS NOT NULL OR t.answer_sealed IS NOT NULL) AND t.closed_at < :before", ("note_sealed", "answer_sealed"),
     ),
+    Rule(
+        "stock_notes", "stock_moves", lambda r: r.persons,
+        "t.note_sealed IS NOT NULL AND t.at < :before", ("note_sealed",),
+    ),
     Rule("reasons", "event_words", lambda r: r.persons, _IN_A_CLOSED_CASE),
     Rule("parked_calls", "parked_calls", lambda r: r.parked_calls, "t.parked_at < :before"),
     Rule("decisions", "decisions", lambda r: r.decisions, "t.made_at < :before"),

@@ -1,4 +1,4 @@
-"""A city's folder into a database: regions, streets, teams with their shifts, facilities, and for a demonstration its accounts.
+"""A city's folder into a database: regions, streets, teams with their shifts, facilities, stock, and for a demonstration its accounts.
 
 Begin at `load_city`. It may be repeated: it adds what is missing, and keeps what was written by hand since.
 """
@@ -28,6 +28,7 @@ from backend.office import Office
 from backend.patrol.records import Team
 from backend.patrol.teams import list_teams, new_team, put_teams
 from ops.demo_accounts import make_demo_accounts
+from ops.load_stock import load_stock
 
 SHIFTS: Final = {"24h": (8, 32), "day": (8, 20), "night": (20, 32)}
 """Pattern → (from, to) in hours after the local midnight: 24 hours change crews at eight in the morning."""
@@ -45,13 +46,15 @@ class Loaded(Struct, frozen=True):
     shifts: int
     facilities: int
     streets: int = 0
+    stock: int = 0
     accounts: int = 0
     accounts_file: Path | None = None
 
     def __str__(self) -> str:
         text = (
             f"辖区 Regions {self.regions}，巡查队 teams {self.teams}，班次 shifts {self.shifts}，"
-            f"救助机构 facilities {self.facilities}，道路 streets {self.streets}"
+            f"救助机构 facilities {self.facilities}，道路 streets {self.streets}，"
+            f"物资 supplies {self.stock}"
         )
         return (
             f"{text}\n演示账号 Demonstration accounts {self.accounts}: {self.accounts_file}" if self.accounts else text
@@ -67,7 +70,7 @@ async def load_city(
     accounts_file: Path | None = None,
     overwrite: bool = False,
 ) -> Loaded:
-    """Load regions, the streets of the road graph, teams.csv, facilities.csv (either may be missing) and the shifts of the days around `now`.
+    """Load regions, the streets of the road graph, teams.csv, facilities.csv, stock.csv (any may be missing) and the shifts of the days around `now`.
 
     The tables are what a city begins with: a team or facility that is there under its code stays as somebody may have written it
     since, unless `overwrite`. demo: make demonstration accounts too, with passwords kept in `accounts_file`. Raises Invalid naming file and line.
@@ -82,7 +85,8 @@ async def load_city(
         await _put_facilities(tx, office, [one for one in facilities if one["code"] not in kept])
         streets = await _put_streets(tx, office)
         shifts = await put_shifts(tx, office, await list_teams(tx, office), now)
-    loaded = Loaded(len(office.city.regions), len(teams), shifts, len(facilities), streets)
+    stock = await load_stock(office, folder / "stock.csv", now)
+    loaded = Loaded(len(office.city.regions), len(teams), shifts, len(facilities), streets, stock)
     if not demo:
         return loaded
     made, kept_in = await make_demo_accounts(office, now, accounts_file)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
-from backend.dispatch import find
+from backend.dispatch import find, stock
 from backend.dispatch.case_photos import with_photos
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
 from backend.dispatch.move import Rows, move, touched
@@ -106,7 +106,9 @@ async def handle(office: Office, case_id: UUID, handling: Handling, command: Com
         rows += await _visited(tx, office, case, handling, after, command)
         rows += await _revisits(tx, office, case, after)
         change = Change(kind="case.handled", rows=rows, facts=_told(handling, after, policy))
-        return await record(tx, office, command, change)
+        assert case.team_id is not None
+        drawn = await stock.given(tx, office, case, handling, case.team_id, command)
+        return await record(tx, office, command, change, *drawn)
 
 
 def _demand_protection(handling: Handling, policy: Policy) -> None:

@@ -21,6 +21,7 @@ ClockRowState = Literal["running", "paused", "met", "missed", "cancelled"]
 SuggestionState = Literal["open", "joined", "dismissed"]
 ApprovalAction = Literal["suspend", "extend", "return", "void"]
 ApprovalState = Literal["asked", "granted", "refused", "withdrawn"]
+MoveCause = Literal["moved", "counted", "given"]
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -219,4 +220,27 @@ class DistressCall(Struct, frozen=True, kw_only=True):
         return Object(regions=self.regions, teams=[self.team_id])
 
 
-Row = Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit | CallBack | DistressCall
+class StockMove(Struct, frozen=True, kw_only=True):
+    """物资: so much of one item from one place to another (backend.dispatch.stock_rules says which places there are).
+
+    cause: moved by somebody at a desk, counted (a stock-taking found another amount), given to people by a crew.
+    team_id: whose hands gave it, or whose stock it is. note: why, in somebody's words.
+    """
+
+    id: UUID
+    at: datetime
+    item: str
+    amount: int
+    from_place: str
+    to_place: str
+    cause: MoveCause
+    by: str
+    team_id: UUID | None = None
+    campaign_id: UUID | None = None
+    case_id: UUID | None = None
+    note: str | None = None
+
+
+Row = (
+    Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit | CallBack | DistressCall | StockMove
+)

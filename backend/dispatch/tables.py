@@ -14,6 +14,7 @@ from backend.dispatch.records import (
     Offer,
     Revisit,
     Row,
+    StockMove,
     Suggestion,
 )
 from backend.personal import fields_of
@@ -29,6 +30,7 @@ TABLES: dict[type[Row], Table] = {
     Revisit: db.revisits,
     CallBack: db.call_backs,
     DistressCall: db.distress_calls,
+    StockMove: db.stock_moves,
 }
 
 # Not told by the log: when the machine looks next (a schedule), and what somebody wrote (it may be about a person; the log

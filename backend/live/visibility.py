@@ -29,6 +29,7 @@ ACTIONS = {
     "note": "case:approve",
     "call": "contact:read",
     "facility": "facility:read",
+    "stock": "stock:read",
 }
 POSITIONS = "team:read"
 # Each part of the picture that a feed begins with (backend.dispatch.board.snapshot).

@@ -129,6 +129,8 @@ ACTION_NAMES: Final[dict[str, tuple[str, str]]] = {
     "referral:read": ("查看转介", "read referrals"),
     "campaign:open": ("启动专项行动", "open campaigns"),
     "campaign:read": ("查看专项行动", "read campaigns"),
+    "stock:read": ("查看物资", "see supplies in stock"),
+    "stock:write": ("收发、盘点物资", "move and count supplies"),
     "visit:read": ("查看待回访", "see who is to be visited again"),
     "visit:do": ("回访", "visit again"),
     "sweep:do": ("巡查", "sweep"),

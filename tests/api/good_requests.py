@@ -79,6 +79,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await _decide(api, staff)
     await _find_somebody(api, staff)
     await _call_for_help(api, staff)
+    await _supplies(staff)
     await _look_at_the_city(api, staff)
     await _look_back(api, staff)
     await _write_the_city(staff)
@@ -230,6 +231,17 @@ async def _stayed_outside(api: Api, staff: Staff) -> str:
     await staff.desk.did(f"/api/cases/{case_id}/verify")
     visits = await staff.grid_worker.saw("/api/visits")
     return str(next(visit["id"] for visit in visits if visit["case_id"] == case_id))
+
+
+async def _supplies(staff: Staff) -> None:
+    """Taken in by a team, given back to nobody, counted, looked at."""
+    team = f"team:{staff.teams[1]}"
+    await staff.desk.did("/api/stock/moves", {"item": "water", "amount": 9, "from": "supplier", "to": team})
+    await staff.desk.did("/api/stock/moves", {"item": "water", "amount": 2, "from": team, "to": "written_off"})
+    await staff.desk.did("/api/stock/counts", {"place": team, "item": "water", "amount": 6, "note": "少一件"})
+    assert (await staff.desk.saw("/api/stock"))["places"]
+    assert await staff.desk.saw("/api/stock/moves", place=team)
+    assert len((await staff.officer.saw("/api/stock"))["places"]) == 1
 
 
 async def _look_at_the_city(api: Api, staff: Staff) -> None:

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from backend.access import sessions
-from backend.dispatch import approvals, case_photos, desk, distress, found, offers, revisits, verification
+from backend.dispatch import approvals, case_photos, desk, distress, found, offers, revisits, stock, verification
 from backend.dispatch import field as on_the_spot
 from backend.errors import Conflict
 from backend.ids import new_id
@@ -191,6 +191,10 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/warnings"): Rule(("weather:write",), "city", lambda _: {"cap": "<alert/>"}),
     ("GET", "/api/campaigns"): Rule(("campaign:read",)),
     ("GET", "/api/campaigns/{campaign_id}"): Rule(("campaign:read",), "campaign"),
+    ("GET", "/api/stock"): Rule(("stock:read",)),
+    ("GET", "/api/stock/moves"): Rule(("stock:read",)),
+    ("POST", "/api/stock/moves"): Rule(("stock:write",), "team", lambda t: _moved_to(t)),
+    ("POST", "/api/stock/counts"): Rule(("stock:write",), "team", lambda t: _counted_at(t)),
     # accounts and keys
     ("GET", "/api/accounts"): Rule(("account:read",)),
     ("POST", "/api/accounts"): Rule(("account:write",), body=lambda _: _new_account()),
@@ -248,6 +252,14 @@ def _new_facility() -> dict[str, Any]:
 
 def _a_find() -> dict[str, Any]:
     return {"case_id": str(new_id()), "place": {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}}
+
+
+def _moved_to(team: Thing) -> dict[str, Any]:
+    return {"item": "water", "amount": 1, "from": "supplier", "to": f"team:{team.ids.get('team_id')}"}
+
+
+def _counted_at(team: Thing) -> dict[str, Any]:
+    return {"item": "water", "amount": 1, "place": f"team:{team.ids.get('team_id')}"}
 
 
 def _a_call() -> dict[str, Any]:
@@ -312,7 +324,7 @@ async def test_every_route_stands_in_the_table(shared: Api) -> None:
 async def test_a_route_answers_those_it_is_for_and_nobody_else(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
-    for module in (approvals, case_photos, desk, distress, found, offers, revisits, verification, on_the_spot):
+    for module in (approvals, case_photos, desk, distress, found, offers, revisits, stock, verification, on_the_spot):
         monkeypatch.setattr(module, "record", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)

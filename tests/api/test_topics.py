@@ -59,6 +59,7 @@ TOPICS = {
     **dict.fromkeys(("look.file_read", "look.searched", "look.call_read", "look.photo_read"), "look:read"),
     **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
+    **dict.fromkeys(("stock.moved", "stock.counted"), "stock:read"),
     **dict.fromkeys(("retention.ran", "policy.changed"), "policy:read"),
     **dict.fromkeys(("note.written", "note.taken"), "case:approve"),
     **dict.fromkeys(
