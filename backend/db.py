@@ -931,6 +931,28 @@ weather = Table(
     comment="The weather as it was set, newest counts: roads are slower in it, and being outside is a danger.",
 )
 
+observations = Table(
+    "observations",
+    metadata,
+    _city(),
+    _id(),
+    _at("at"),
+    _text("station"),
+    Column("temperature_c", Double, nullable=False),
+    Column("humidity", Double),
+    Column("wind_mps", Double),
+    Column("felt_c", Double, nullable=False),
+    _text("felt_by"),
+    Column("lon", Double),
+    Column("lat", Double),
+    _at("received_at"),
+    _text("received_from"),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "station", "at"),
+    Index("ix_observations_city_id_at", "city_id", "at"),
+    comment="What stations and desks measured (°C, per cent, m/s), and what it feels like.",
+)
+
 warnings = Table(
     "warnings",
     metadata,

@@ -225,7 +225,7 @@ class Officer(Controller):
         wanted = command("officer.found", data.case_id, data, by, now, phone)
         demand(office.city.policy.roles, by, "case:handle", Object(teams=[team_id]))
         await limiter.demand(of_reports(office.city.policy, "patrol", sender_of(request, by)))
-        report = prepare(data.report(wanted.at), office.city, by, now, weather=await outlook.now())
+        report = prepare(data.report(wanted.at), office.city, by, now, weather=await outlook.at(now))
         return await found.found_someone(office, report, data.case_id, team_id, wanted)
 
 

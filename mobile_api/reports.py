@@ -105,7 +105,7 @@ class Reports(Controller):
         answers the first receipt.
         """
         await limiter.demand(of_reports(office.city.policy, data.channel, sender_of(request, by)))
-        return await filing.file(prepare(data, office.city, by, now, weather=await outlook.now(), phone=phone))
+        return await filing.file(prepare(data, office.city, by, now, weather=await outlook.at(now), phone=phone))
 
     @get("/mine", summary="我的上报 My own reports")
     async def mine(

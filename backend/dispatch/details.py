@@ -105,7 +105,7 @@ async def _added(
         office.city.policy,
         local=command.at.astimezone(office.city.zone),
         looks=looks,
-        weather=await current_weather(tx, office),
+        weather=await current_weather(tx, office, command.now),
         text=text,
     )
     new = [danger for danger in (*triage.dangers, *triage.suggested) if danger not in before.dangers]

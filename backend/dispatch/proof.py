@@ -76,6 +76,8 @@ def _of_report(event: log.Event) -> Iterator[Told]:
 
 
 def _of_weather(event: log.Event) -> Iterator[Told]:
+    for one in event.data.get("rows", {}).get("observations", ()):
+        yield db.observations, one["id"], {k: v for k, v in one.items() if k != "id"}
     if "id" in event.data:
         yield db.weather, event.data["id"], {k: event.data[k] for k in ("state", "feels_c", "warned")}
 
@@ -170,7 +172,7 @@ async def contradictions(tx: AsyncConnection, office: Office) -> list[str]:
 
 
 PROVEN = (
-    db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.warnings, db.campaigns, db.campaign_points,
+    db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.observations, db.warnings, db.campaigns, db.campaign_points,
     db.campaign_calls, db.circle_alarms, db.decisions, db.photos, db.policies, db.shift_notes,
 )  # fmt: skip
 

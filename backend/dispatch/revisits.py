@@ -174,7 +174,7 @@ async def _still_there(
 ) -> Answer:
     """A sighting of the grid worker's own opens the case, so that the team reads what was noted."""
     policy = office.city.policy
-    report = _as_report(office, earlier, visited, command, await current_weather(tx, office))
+    report = _as_report(office, earlier, visited, command, await current_weather(tx, office, command.now))
     (near,) = await near_cases(tx, office, [report])
     others = [one for one in near if one.case_id != str(earlier.id)]
     matches = duplicates.rank(report.for_duplicates(), others, policy)

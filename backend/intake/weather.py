@@ -1,4 +1,4 @@
-"""The weather that holds in a city now: set by a desk, read by everybody.
+"""The weather that holds in a city now: set by a desk, what it feels like measured by stations too, read by everybody.
 
 Roads take longer in it (policy `[weather.speed]`), and being outside may be a danger by itself (`backend.intake.triage`).
 """
@@ -15,6 +15,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
 from backend.errors import Invalid
 from backend.ids import new_id
+from backend.intake.observed import felt_now
 from backend.intake.triage import WeatherNow
 from backend.office import Office
 
@@ -26,14 +27,22 @@ EXPOSING = ("cold_wave", "low_temperature", "snow", "icy_roads", "heat", "rainst
 """While a warning of these holds, being outside is a danger, whatever the desk has set."""
 
 
-async def current(tx: AsyncConnection, office: Office) -> WeatherNow:
-    """What was set last, a clear day when nothing ever was; warned too while a warning holds."""
+async def current(tx: AsyncConnection, office: Office, now: datetime) -> WeatherNow:
+    """What was set last, a clear day when nothing ever was; warned too while a warning holds.
+
+    What it feels like is what was said or measured last, measurements as long as they are fresh.
+    """
     w = db.weather.c
     query = (
-        select(w.state, w.feels_c, w.warned).where(w.city_id == office.city_id).order_by(w.set_at.desc(), w.id.desc())
+        select(w.state, w.feels_c, w.warned, w.set_at)
+        .where(w.city_id == office.city_id)
+        .order_by(w.set_at.desc(), w.id.desc())
     )
     row = (await tx.execute(query.limit(1))).first()
-    said = WeatherNow(**row._asdict()) if row else WeatherNow()
+    said = WeatherNow(state=row.state, feels_c=row.feels_c, warned=row.warned) if row else WeatherNow()
+    measured = await felt_now(tx, office, now)
+    if measured is not None and (row is None or row.feels_c is None or row.set_at < measured.at):
+        said = msgspec.structs.replace(said, feels_c=measured.felt_c)
     return said if said.warned else msgspec.structs.replace(said, warned=await _warned(tx, office))
 
 
@@ -66,10 +75,10 @@ class Outlook:
         self._office = office
         self._seen, self._until_s = WeatherNow(), 0.0
 
-    async def now(self) -> WeatherNow:
-        """As it was read last."""
+    async def at(self, now: datetime) -> WeatherNow:
+        """As it was read last, at the latest some seconds ago."""
         if time.monotonic() >= self._until_s:
             async with self._office.db.connect() as tx:
-                self._seen = await current(tx, self._office)
+                self._seen = await current(tx, self._office, now)
             self._until_s = time.monotonic() + SEEN_FOR_S
         return self._seen

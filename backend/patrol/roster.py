@@ -71,7 +71,7 @@ class Roster:
         for id_, team in fresh.items():
             self._place(id_, team, self.teams.get(id_))
         self.teams = fresh
-        self.factors = self.office.city.factors_at(now, (await weather.current(tx, self.office)).state)
+        self.factors = self.office.city.factors_at(now, (await weather.current(tx, self.office, now)).state)
 
     def available(self, without: Iterable[UUID] = ()) -> NDArray[np.bool_]:
         """The free teams as a mask over the fleet's slots, some left out."""

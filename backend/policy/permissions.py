@@ -122,6 +122,7 @@ ACTION_NAMES: Final[dict[str, tuple[str, str]]] = {
     "policy:read": ("查看规则", "read the policy"),
     "policy:write": ("修改规则", "change the policy"),
     "weather:write": ("录入天气", "set the weather"),
+    "weather:observe": ("上报观测值", "report measurements of the weather"),
     "facility:read": ("查看机构", "see facilities"),
     "facility:write": ("管理机构", "manage facilities"),
     "referral:create": ("发起转介", "refer"),

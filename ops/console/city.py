@@ -1,12 +1,12 @@
 """The city at a glance: board, events, teams, the rescue circle, regions."""
 
-from datetime import datetime
-from typing import Literal, cast
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, cast
 
 import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from backend import log
@@ -16,12 +16,14 @@ from backend.dispatch import board
 from backend.dispatch.board import Board
 from backend.dispatch.circle_watch import Watch
 from backend.errors import Unavailable
-from backend.intake import weather
+from backend.intake import observed, weather
+from backend.intake.observed import Measured, Measurement
 from backend.intake.triage import WeatherNow
 from backend.live.visibility import may_see
 from backend.office import Office
 from ops.console.cases import EventPage
 
+MOST_HOURS = 24 * 14
 LevelName = Literal["province", "city", "district", "street", "community"]
 
 
@@ -130,11 +132,13 @@ class CityNow(Controller):
         )
 
     @get("/weather", summary="当前天气 The weather now")
-    async def weather(self, by: NamedDependency[Actor], office: NamedDependency[Office]) -> WeatherNow:
+    async def weather(
+        self, by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
+    ) -> WeatherNow:
         """影响路上时间与危险判断。 Roads are slower in it; being outside may be a danger."""
         demand(office.city.policy.roles, by, "circle:read")
         async with office.db.connect() as tx:
-            return await weather.current(tx, office)
+            return await weather.current(tx, office, now)
 
     @post("/weather", summary="设置天气 Set the weather", status_code=200)
     async def set_weather(
@@ -146,6 +150,34 @@ class CityNow(Controller):
     ) -> WeatherNow:
         """状态取规则文件 [weather.speed] 中的名称。 state is one of the policy's `[weather.speed]`."""
         return await weather.set_weather(office, data, by=by, now=now)
+
+    @get("/weather/observed", summary="观测值 Measurements")
+    async def measurements(
+        self,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        hours: Annotated[int, QueryParameter(ge=1, le=MOST_HOURS)] = 24,
+    ) -> list[Measurement]:
+        """近期观测值及体感温度，新的在前。 What was measured lately and what it feels like, newest first."""
+        demand(office.city.policy.roles, by, "circle:read")
+        async with office.db.connect() as tx:
+            return await observed.lately(tx, office, now - timedelta(hours=hours), now + observed.AHEAD)
+
+    @post("/weather/observed", summary="上报观测值 Report a measurement", status_code=200)
+    async def measure(
+        self,
+        data: JSONBody[Measured],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Measurement:
+        """气象站、合作系统或坐席上报气温（°C）、湿度（%）、风速（米/秒）；同一站同一时刻只记一次。体感温度按风寒或炎热指数换算。
+
+        Temperature (°C), humidity (per cent), wind (m/s) of a station, a partner or a desk; one station's of one moment is kept once.
+        What it feels like follows by wind chill or heat index.
+        """
+        return await observed.keep(office, data, by=by, now=now)
 
     @get("/regions", summary="辖区 Regions")
     async def regions(self, office: NamedDependency[Office]) -> list[RegionShown]:

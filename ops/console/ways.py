@@ -92,7 +92,7 @@ class Ways(Controller):
             what = Object(regions=office.city.lineage(team.regions), teams=[team_id])
             demand(office.city.policy.roles, by, "team:read", what)
             start = await _start_of(tx, office, team)
-            factors = office.city.factors_at(now, (await weather.current(tx, office)).state)
+            factors = office.city.factors_at(now, (await weather.current(tx, office, now)).state)
         goal = LonLat(case.lon, case.lat)
         found = way(
             office.city.roads, start.place, goal, Mode(team.mode), mobilisation_s=team.mobilisation_s, factors=factors

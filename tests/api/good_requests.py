@@ -249,6 +249,17 @@ async def _look_at_the_city(api: Api, staff: Staff) -> None:
         await staff.desk.saw(f"/api/{path}")
     await _look_at_the_map(staff)
     await staff.desk.did("/api/weather", {"state": "clear", "feels_c": 3.5, "warned": True})
+    measured = {
+        "at": api.clock.now().isoformat(),
+        "temperature_c": -8.0,
+        "humidity": 40,
+        "wind_mps": 6.5,
+        "station": "大连站",
+    }
+    await staff.desk.did(
+        "/api/weather/observed", {**measured, "place": {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}}
+    )
+    assert (await staff.desk.saw("/api/weather/observed", hours=3))[0]["felt_by"] == "wind_chill"
     await staff.desk.did("/api/warnings", {"cap": an_alert(status="Exercise").decode()})
     assert await staff.desk.saw("/api/warnings", days=3)
     campaign = a_campaign(api, 1)

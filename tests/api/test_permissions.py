@@ -186,6 +186,10 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/shift-notes"): Rule(("case:approve",), body=lambda _: {"id": str(new_id()), "text": "无事"}),
     ("POST", "/api/shift-notes/{note_id}/taken"): Rule(("case:approve",), "note"),
     ("GET", "/api/weather"): Rule(("circle:read",)),
+    ("GET", "/api/weather/observed"): Rule(("circle:read",)),
+    ("POST", "/api/weather/observed"): Rule(
+        ("weather:observe",), "city", lambda _: {"at": "2001-01-01T00:00:00Z", "temperature_c": -8.0}
+    ),
     ("POST", "/api/weather"): Rule(("weather:write",), "city", lambda _: {"state": "clear"}),
     ("GET", "/api/warnings"): Rule(("circle:read",)),
     ("POST", "/api/warnings"): Rule(("weather:write",), "city", lambda _: {"cap": "<alert/>"}),

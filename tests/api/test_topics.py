@@ -77,7 +77,14 @@ TOPICS = {
     ),
     **dict.fromkeys(
         (
-            *("circle.gap_opened", "circle.gap_closed", "weather.set", "warning.issued", "warning.upgraded"),
+            *(
+                "circle.gap_opened",
+                "circle.gap_closed",
+                "weather.set",
+                "weather.observed",
+                "warning.issued",
+                "warning.upgraded",
+            ),
             *("warning.downgraded", "warning.continued", "warning.lifted", "warning.over"),
             *("warning.ignored", "warning.refused"),
         ),

@@ -130,7 +130,7 @@ async def test_while_it_holds_being_outside_is_a_danger(town: Town) -> None:
 
 async def _warned(town: Town) -> bool:
     async with town.office.db.connect() as tx:
-        return (await weather.current(tx, town.office)).warned
+        return (await weather.current(tx, town.office, town.now)).warned
 
 
 async def test_not_everybody_hands_in_or_reads(town: Town) -> None:

@@ -20,10 +20,10 @@ TOWN = city()
 async def test_a_desk_sets_the_weather_and_the_log_has_it(db: AsyncEngine, clock: ManualClock) -> None:
     office = Office(TOWN, db, ring=RING)
     async with db.connect() as tx:
-        assert await weather.current(tx, office) == WeatherNow()
+        assert await weather.current(tx, office, clock.now()) == WeatherNow()
     await weather.set_weather(office, WeatherNow(state="snow", feels_c=-12.0), by=DISPATCHER, now=clock.now())
     async with db.connect() as tx:
-        assert (await weather.current(tx, office)).state == "snow"
+        assert (await weather.current(tx, office, clock.now())).state == "snow"
         assert [event.kind for event in await log.since(tx, office.city_id, 0, limit=9)] == ["weather.set"]
 
 
