@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import httpx
 from packaging.requirements import InvalidRequirement, Requirement
 
+from backend.errors import Unavailable
+from backend.paper import typeset
 from backend.settings import SETTINGS
 from backend.settings import read as read_settings
 from ops.findings import Finding, Patient, judged, well
@@ -57,6 +59,17 @@ def check_time_zones(_patient: Patient) -> Iterator[Finding]:
         ("时区数据 Asia/Shanghai", "time zone data for Asia/Shanghai"),
         ("安装时区数据：apt-get install tzdata。", "install time zone data: apt-get install tzdata"),
     )
+
+
+def check_font(_patient: Patient) -> Iterator[Finding]:
+    """Documents can be set in Chinese."""
+    try:
+        family = typeset.font()
+    except Unavailable as wrong:
+        remedy = ("安装中文字体：apt-get install fonts-noto-cjk。", "install a font: apt-get install fonts-noto-cjk")
+        yield judged("font", False, (wrong.zh, wrong.en), remedy)
+    else:
+        yield well("font", f"文档字体 {family}", f"documents are set in {family}")
 
 
 def check_settings(patient: Patient) -> Iterator[Finding]:

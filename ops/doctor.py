@@ -119,6 +119,7 @@ CHECKS: tuple[Check, ...] = (
     check_machine.check_python,
     check_machine.check_packages,
     check_machine.check_time_zones,
+    check_machine.check_font,
     check_machine.check_settings,
     check_machine.check_disk,
     check_machine.check_port,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes this checkout ready: Python 3.12 in .venv with exactly the packages of requirements.lock, and the system's
-# packages for `run` (PostgreSQL with PostGIS) or `test` (a browser as well). Node.js comes as a Python package.
+# packages for `run` (PostgreSQL with PostGIS, a font with Chinese) or `test` (a browser as well). Node.js comes as a Python package.
 # Run again it looks, finds all there, and is done in a moment.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -8,6 +8,8 @@ purpose=${1:-run}
 
 say() { printf '%s\n' "$*" >&2; }
 stop() { printf '\n✘ %s\n  %s\n' "$1" "$2" >&2; exit 2; }
+
+font_folders=(/usr/share/fonts /usr/local/share/fonts "${HOME:-/root}/.local/share/fonts" "${HOME:-/root}/.fonts")
 
 # --- the system's packages -------------------------------------------------------------------------------------------
 
@@ -20,6 +22,12 @@ has_postgis() {
   command -v pg_ctl >/dev/null && [[ -e $(pg_config --sharedir 2>/dev/null)/extension/postgis.control ]]
 }
 
+# One that documents can be set in (backend/paper/typeset.py), which browsers take as well.
+has_chinese_font() {
+  find "${font_folders[@]}" \( -iname 'NotoSansCJK*' -o -iname 'SourceHanSans*' -o -iname 'NotoSansSC*' -o -iname 'wqy-*' \) \
+    -print -quit 2>/dev/null | grep -q .
+}
+
 # The newest that the distribution has: 15 on Debian 12, 16 on Ubuntu 24.04, 17 on Debian 13.
 postgis_package() {
   apt-cache search --names-only '^postgresql-[0-9]+-postgis-3$' | cut -d' ' -f1 | sort -V | tail -n 1
@@ -30,9 +38,9 @@ missing_packages() {
   if ! command -v uv >/dev/null && is_3_12 python3.12 && ! python3.12 -c 'import ensurepip' 2>/dev/null; then
     echo python3.12-venv
   fi
+  has_chinese_font || echo fonts-noto-cjk
   if [[ $purpose == test ]]; then
     command -v chromium >/dev/null || echo chromium
-    [[ -n $(fc-list :lang=zh 2>/dev/null) ]] || echo fonts-noto-cjk
   fi
   true
 }
