@@ -50,7 +50,8 @@ from backend.patrol.duty import DutyState
 from backend.patrol.team_changes import Organisation, ShiftPattern
 from backend.policy import Colour, Danger, Hazard, Priority, Role, Unit
 from backend.policy.plans import Cover
-from backend.referral.facilities import FacilityKind
+from backend.referral.facilities import FacilityKind, Level
+from backend.referral.takes import Group, Need, PlaceKind
 from backend.web import PROBLEM, Problem
 
 OPEN_TO_ALL: Final = frozenset(
@@ -73,9 +74,9 @@ _WORDS: Final[dict[int, str]] = {
 
 NAMED: Final[Mapping[str, Any]] = {
     "AgeBand": AgeBand,
-    "Bucket": Bucket,
     "ApprovalAction": ApprovalAction,
     "ApprovalState": ApprovalState,
+    "Bucket": Bucket,
     "CampaignCause": Cause,
     "CampaignState": CampaignState,
     "CaseChannel": CaseChannel,
@@ -89,23 +90,27 @@ NAMED: Final[Mapping[str, Any]] = {
     "Danger": Danger,
     "DutyState": DutyState,
     "FacilityKind": FacilityKind,
+    "FacilityLevel": Level,
     "Hazard": Hazard,
     "Mode": Mode,
     "MoveCause": MoveCause,
+    "Need": Need,
     "OfferState": OfferState,
     "Organisation": Organisation,
     "Outcome": Outcome,
+    "PlaceKind": PlaceKind,
     "PointState": PointState,
     "Posture": Posture,
     "Priority": Priority,
     "PublicState": PublicState,
     "Role": Role,
-    "Sex": Sex,
     "SeasonName": SeasonName,
+    "Sex": Sex,
     "ShiftPattern": ShiftPattern,
     "Stage": Stage,
     "SuggestionState": SuggestionState,
     "Suspicion": Suspicion,
+    "TakenGroup": Group,
     "Unit": Unit,
     "Vulnerable": Vulnerable,
 }

@@ -696,9 +696,13 @@ accounts = Table(
     Column("totp_last_step", BigInteger, comment="the time step of the last code used: no code is good twice"),
     Column("recovery_hashes", ARRAY(LargeBinary), nullable=False, server_default=text("'{}'::bytea[]")),
     _sealed("duty_phone"),
+    _id("facility_id", nullable=True),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("city_id", "login"),
     ForeignKeyConstraint(["city_id", "team_id"], ["teams.city_id", "teams.id"]),
+    ForeignKeyConstraint(
+        ["city_id", "facility_id"], ["facilities.city_id", "facilities.id"], name="fk_accounts_facility"
+    ),
 )
 
 sessions = Table(
@@ -911,9 +915,26 @@ facilities = Table(
     Column("capacity", Integer),
     Column("hidden", Boolean, nullable=False, server_default=text("false")),
     _texts("takes"),
+    _text("opening", nullable=True),
+    _text("level", nullable=True),
+    Column("is_regional_centre", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("city_id", "id"),
     UniqueConstraint("city_id", "code"),
     Index("ix_facilities_geog", "geog", postgresql_using="gist"),
+)
+
+facility_places = Table(
+    "facility_places",
+    metadata,
+    _city(),
+    _id("facility_id"),
+    _text("kind"),
+    Column("capacity", Integer, nullable=False),
+    PrimaryKeyConstraint("city_id", "facility_id", "kind"),
+    ForeignKeyConstraint(["city_id", "facility_id"], ["facilities.city_id", "facilities.id"]),
+    _one_of("kind", ("any", "men", "women", "minors", "families", "medical"), "kind"),
+    CheckConstraint("capacity >= 0", name="capacity"),
+    comment="How many places a facility has of each kind; one that lists none has places for anybody, up to its capacity.",
 )
 
 weather = Table(

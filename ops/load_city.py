@@ -27,6 +27,9 @@ from backend.ids import new_id
 from backend.office import Office
 from backend.patrol.records import Team
 from backend.patrol.teams import list_teams, new_team, put_teams
+from backend.referral import places
+from backend.referral.opening import read as read_opening
+from backend.referral.places import Places
 from ops.demo_accounts import make_demo_accounts
 from ops.load_stock import load_stock
 
@@ -35,6 +38,8 @@ SHIFTS: Final = {"24h": (8, 32), "day": (8, 20), "night": (20, 32)}
 DAYS_BEFORE, DAYS_AFTER = 2, 8
 ROWS_AT_ONCE: Final = 2_000
 FACILITY_COLUMNS: Final = ("code", "kind", "name", "address", "phone", "lon", "lat", "capacity", "takes", "hidden")
+MAY_BE_MISSING: Final = ("opening", "level", "is_regional_centre", "places")
+"""Columns of facilities.csv that a table may lack. places: "men:40 women:20"."""
 SHIFT_NAMES: Final = UUID("6f0c4c0e-6d3a-5a63-9a55-2b9a3f0f7c11")
 
 
@@ -144,25 +149,39 @@ def _several(cell: str) -> list[str]:
 
 
 def read_facilities(file: Path) -> list[dict[str, Any]]:
-    """The facilities of a table as rows of `facilities`, without ids; [] when there is no such file."""
+    """The facilities of a table as rows of `facilities` with their `places`, without ids; [] when there is no such file."""
     found = []
     for number, row in _lines(file):
         try:
             found.append(_facility(row))
-        except (KeyError, AttributeError, ValueError) as fault:
+        except Invalid as fault:
+            raise _bad_line(file, number, fault.zh, fault.en) from None
+        except (KeyError, AttributeError, ValueError, msgspec.ValidationError) as fault:
             raise _bad_line(file, number, str(fault), str(fault)) from None
     return found
 
 
 def _facility(row: dict[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {name: row[name] or None for name in FACILITY_COLUMNS}
+    values |= {name: row.get(name) or None for name in MAY_BE_MISSING}
+    if values["opening"] is not None:
+        read_opening(values["opening"])
     return values | {
+        "is_regional_centre": row.get("is_regional_centre") == "1",
+        "places": _places(row.get("places") or "", values["capacity"]),
         "lon": float(row["lon"]),
         "lat": float(row["lat"]),
         "capacity": int(row["capacity"]) if row["capacity"] else None,
         "takes": _several(row["takes"]),
         "hidden": row["hidden"] == "1",
     }
+
+
+def _places(cell: str, capacity: str | None) -> list[Places]:
+    said = [part.partition(":") for part in _several(cell)]
+    found = msgspec.convert([{"kind": kind, "capacity": int(count)} for kind, _, count in said], list[Places])
+    places.check(found, int(capacity) if capacity else None)
+    return found
 
 
 def _lines(file: Path) -> Iterable[tuple[int, dict[str, str]]]:
@@ -188,8 +207,10 @@ async def _put_regions(tx: AsyncConnection, office: Office) -> None:
 
 async def _put_facilities(tx: AsyncConnection, office: Office, facilities: Sequence[dict[str, Any]]) -> None:
     for facility in facilities:
-        written = insert(db.facilities).values(city_id=office.city_id, id=new_id(), **facility)
-        await tx.execute(written.on_conflict_do_update(index_elements=["city_id", "code"], set_=facility))
+        row = {name: value for name, value in facility.items() if name != "places"}
+        written = insert(db.facilities).values(city_id=office.city_id, id=new_id(), **row)
+        kept = written.on_conflict_do_update(index_elements=["city_id", "code"], set_=row).returning(db.facilities.c.id)
+        await places.put(tx, office, (await tx.execute(kept)).scalar_one(), facility["places"])
 
 
 async def _put_streets(tx: AsyncConnection, office: Office) -> int:

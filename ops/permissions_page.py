@@ -22,7 +22,8 @@ Who may do what, and how far. Written from `[roles]` of `backend/policy_default.
 feed, replays and lists all answer by this one table. A city changes it in its own `policy.toml`. What stands not here nobody may do.
 
 * **own** 本人：自己上报或自己的 — what one reported or what is one's own · **team** 本队：本队在办或收到派遣的 — what concerns one's
-  team · **region** 辖区：本辖区及以下 — one's regions and those below · **all** 全部 — the whole city
+  team · **facility** 本机构：转往或转出本机构的 — what is referred to one's station or hospital, or by it
+* **region** 辖区：本辖区及以下 — one's regions and those below · **all** 全部 — the whole city
 * 看不见的对象答复“没有找到”，不透露其存在。What one may not see is answered with "not found".
 * 外部系统的密钥可以再限定为其中几项（如只许 `sighting:create`）。A partner's key can be limited to some of its role's actions.
 * 须动态口令而尚未绑定的账号，登录后只能绑定。An account that needs a second factor and has none can set it up and nothing else.

@@ -37,7 +37,8 @@ GOVERNING = frozenset({"account:write", "policy:write", "key:write"})
 class Account(Struct, frozen=True, kw_only=True):
     """One who may sign in. regions: codes whose area, with everything below, is theirs. second_factor: it is set up.
 
-    has_duty_phone: there is a number to be texted at; what it is nobody reads.
+    has_duty_phone: there is a number to be texted at; what it is nobody reads. facility_id: the station, hospital or shelter
+    whose staff they are.
     """
 
     id: UUID
@@ -50,6 +51,7 @@ class Account(Struct, frozen=True, kw_only=True):
     created_at: datetime
     second_factor: bool = False
     has_duty_phone: bool = False
+    facility_id: UUID | None = None
 
 
 class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +64,7 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     regions: list[str] = []
     team_id: UUID | None = None
     duty_phone: str | None = None
+    facility_id: UUID | None = None
 
 
 class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -73,6 +76,7 @@ class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     team_id: UUID | UnsetType | None = UNSET
     active: bool | UnsetType = UNSET
     duty_phone: str | UnsetType | None = UNSET
+    facility_id: UUID | UnsetType | None = UNSET
 
 
 class Page(Struct, frozen=True):
@@ -102,6 +106,7 @@ async def create(
         roles=sorted(set(new.roles)),
         regions=sorted(set(new.regions)),
         team_id=new.team_id,
+        facility_id=new.facility_id,
         active=True,
         created_at=now,
         has_duty_phone=new.duty_phone is not None,
@@ -288,7 +293,13 @@ async def tell(
         actor=by,
         occurred_at=now,
         regions=account.regions,
-        data={**told, "team_id": account.team_id, "active": account.active, **facts},
+        data={
+            **told,
+            "team_id": account.team_id,
+            "facility_id": account.facility_id,
+            "active": account.active,
+            **facts,
+        },
     )
     await log.append(tx, office.city_id, [entry, *also], now=now)
 
@@ -395,6 +406,8 @@ def _phone(office: Office, account_id: UUID, number: str | UnsetType | None) -> 
 def _meaning_of(fault: IntegrityError, account: Account) -> Exception:
     if "team" in str(fault.orig):
         return Invalid("没有这支巡查队。", "There is no such team.", field="team_id")
+    if "facility" in str(fault.orig):
+        return Invalid("没有这个机构。", "There is no such facility.", field="facility_id")
     return Conflict(
         f"登录名“{account.login}”已被使用。",
         f"The login '{account.login}' is taken.",

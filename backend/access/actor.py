@@ -9,7 +9,8 @@ from msgspec import Struct
 class Actor(Struct, frozen=True, kw_only=True):
     """The one who acts. `id` is stable and stands in the log; `name` is for people.
 
-    regions: codes whose area (with everything below) is theirs. team_id: the team they ride with, if any.
+    regions: codes whose area (with everything below) is theirs. team_id: the team they ride with, if any. facility_id: the station,
+    hospital or shelter they are of.
     only: the actions it is limited to, None for all that its roles have. An account with () may only enrol its second factor.
     """
 
@@ -21,6 +22,7 @@ class Actor(Struct, frozen=True, kw_only=True):
     team_id: UUID | None = None
     session_id: UUID | None = None
     only: tuple[str, ...] | None = None
+    facility_id: UUID | None = None
 
     @property
     def must_enrol(self) -> bool:

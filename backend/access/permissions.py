@@ -1,8 +1,9 @@
 """One question, asked everywhere: may this actor do this action on this object?
 
 Permissions are lines `action@scope` per role in the city's policy (`[roles]`). Scopes: `own` (made by the actor),
-`team` (concerns the actor's team), `region` (lies in the actor's regions), `all`. Routes, sockets and replays all ask
-`allowed`, so that a socket cannot deliver what HTTP would refuse (I10).
+`team` (concerns the actor's team), `facility` (concerns the station or hospital that the actor is of), `region` (lies in the
+actor's regions), `all`. Routes, sockets and replays all ask `allowed`, so that a socket cannot deliver what HTTP would
+refuse (I10).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,17 +15,18 @@ from msgspec import Struct
 from backend.access.actor import Actor
 from backend.errors import NotAllowed, NotFound
 
-SCOPES = ("own", "team", "region", "all")
+SCOPES = ("own", "team", "facility", "region", "all")
 Roles = Mapping[Any, Iterable[str]]
 """Role → the lines `action@scope` that it has."""
 
 
 class Object(Struct, frozen=True, kw_only=True):
-    """What is asked about. regions: codes from its own up to the city. teams: those it concerns. owner: an actor id."""
+    """What is asked about. regions: codes from its own up to the city. teams, facilities: those it concerns. owner: an actor id."""
 
     regions: Sequence[str] = ()
     teams: Sequence[UUID] = ()
     owner: str | None = None
+    facilities: Sequence[UUID] = ()
 
 
 ANYTHING = Object()
@@ -47,6 +49,8 @@ def within(scope: str, by: Actor, what: Object) -> bool:
             return not set(by.regions).isdisjoint(what.regions)
         case "team":
             return by.team_id is not None and by.team_id in what.teams
+        case "facility":
+            return by.facility_id is not None and by.facility_id in what.facilities
         case "own":
             return what.owner is not None and what.owner == by.id
     return False

@@ -238,7 +238,8 @@ def _regions_of(office: Office, account_id: UUID) -> Select[Any]:
 
 def _with_account(office: Office, condition: Any) -> Select[Any]:
     columns = [
-        accounts.c[name] for name in ("id", "name", "roles", "regions", "team_id", "active", "totp_confirmed_at")
+        accounts.c[name]
+        for name in ("id", "name", "roles", "regions", "team_id", "facility_id", "active", "totp_confirmed_at")
     ]
     session = [sessions.c.id.label("session_id"), *(sessions.c[n] for n in ("seen_at", "expires_at", "revoked_at"))]
     joined = sessions.join(
@@ -265,6 +266,7 @@ def actor_of(office: Office, account: Any, session_id: UUID | None) -> Actor:
         roles=tuple(account.roles),
         regions=tuple(account.regions),
         team_id=account.team_id,
+        facility_id=account.facility_id,
         session_id=session_id,
         only=() if needs else None,
     )

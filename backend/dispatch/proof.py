@@ -25,6 +25,7 @@ NOT_PROVEN = {
     "devices": "登录状态 where a session's notices go",
     "events": "由哈希链证明 proven by its own chain",
     "facilities": "城市目录与管理员的维护 the city's folder, and administrators",
+    "facility_places": "城市目录与管理员的维护 the city's folder, and administrators",
     "fixes": "轨迹不是事件 positions are not events",
     "known_devices": "登录状态 who signs in from where",
     "notice_receipts": "手机的回执 what phones say",
@@ -51,7 +52,8 @@ Told = tuple[Table, str, dict[str, Any]]
 def _of_account(event: log.Event) -> Iterator[Told]:
     if "roles" in event.data:
         named = ("login", "roles", "regions", "team_id", "active")
-        yield db.accounts, event.data["account_id"], {k: event.data[k] for k in named}
+        facility_id = event.data.get("facility_id")  # not told before accounts were of facilities
+        yield db.accounts, event.data["account_id"], {**{k: event.data[k] for k in named}, "facility_id": facility_id}
 
 
 def _of_key(event: log.Event) -> Iterator[Told]:

@@ -1,7 +1,7 @@
 """The hub: reads the log once per process and hands every event to the sockets that may see it.
 
 It reads by sequence number, woken by a nudge or by the clock, so that it misses nothing. An event becomes JSON once, and
-who may see it is asked once per kind of viewer (same roles, regions and team), not per socket. Ended sessions and
+who may see it is asked once per kind of viewer (same roles, regions, team and facility), not per socket. Ended sessions and
 changed accounts are events too: their sockets close here.
 """
 
@@ -45,7 +45,7 @@ COME_AGAIN_S = (0.5, 5.0)
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
-Viewer = tuple[tuple[str, ...], tuple[str, ...], UUID | None, tuple[str, ...] | None]
+Viewer = tuple[tuple[str, ...], tuple[str, ...], UUID | None, UUID | None, tuple[str, ...] | None]
 
 
 class Told(Struct, frozen=True):
@@ -362,4 +362,4 @@ def _come_again() -> Closing:
 
 def _viewer(actor: Actor) -> Viewer:
     """All that decides what somebody may see."""
-    return (actor.roles, actor.regions, actor.team_id, actor.only)
+    return (actor.roles, actor.regions, actor.team_id, actor.facility_id, actor.only)

@@ -2,8 +2,8 @@
 
 from typing import Final, Literal
 
-Scope = Literal["own", "team", "region", "all"]
-SCOPES: Final[tuple[Scope, ...]] = ("own", "team", "region", "all")  # narrow to wide
+Scope = Literal["own", "team", "facility", "region", "all"]
+SCOPES: Final[tuple[Scope, ...]] = ("own", "team", "facility", "region", "all")  # narrow to wide
 
 Role = Literal[
     "public",

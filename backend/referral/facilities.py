@@ -23,17 +23,27 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.geo.place import Crs, LonLat, locate
 from backend.ids import new_id
 from backend.office import Office
+from backend.referral.opening import read
+from backend.referral.places import Places, check, places_of, put
+from backend.referral.takes import Group
 
-FacilityKind = Literal["station", "rescue_point", "hospital", "shelter", "temporary_point"]
+FacilityKind = Literal["station", "rescue_point", "hospital", "welfare_home", "shelter", "temporary_point"]
+Level = Literal["city", "county"]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
 Code = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[\w-]+$")]
 Line = Annotated[str, Meta(max_length=200)]
 Capacity = Annotated[int, Meta(ge=0, le=100_000)]
-Takes = Annotated[list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=20)]
+Takes = Annotated[list[Group], Meta(max_length=20)]
+Opening = Annotated[str, Meta(max_length=200)]
+PlacesGiven = Annotated[list[Places], Meta(max_length=10)]
 
 
 class Facility(Struct, frozen=True, kw_only=True):
-    """Where people can be taken. takes: whom. Places in WGS-84 degrees. hidden: told to its own region's staff only."""
+    """Where people can be taken. takes: whom, [] for everybody. Places in WGS-84 degrees. hidden: told to its own region's staff only.
+
+    opening: "1-5 08:30-17:00; 6,7 09:00-16:00" by ISO weekday, null for day and night. capacity: of the whole house; places: by
+    kind, [] when it does not tell them apart. is_regional_centre: others report up to it (提级办理).
+    """
 
     id: UUID
     code: str
@@ -46,6 +56,10 @@ class Facility(Struct, frozen=True, kw_only=True):
     capacity: int | None
     takes: list[str]
     hidden: bool = False
+    opening: str | None = None
+    level: str | None = None
+    is_regional_centre: bool = False
+    places: list[Places] = []
 
 
 class NewFacility(Struct, frozen=True, kw_only=True):
@@ -61,6 +75,10 @@ class NewFacility(Struct, frozen=True, kw_only=True):
     capacity: Capacity | None = None
     takes: Takes = []
     hidden: bool = False
+    opening: Opening | None = None
+    level: Level | None = None
+    is_regional_centre: bool = False
+    places: PlacesGiven = []
 
 
 class FacilityChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,16 +93,22 @@ class FacilityChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     capacity: Capacity | UnsetType | None = UNSET
     takes: Takes | UnsetType = UNSET
     hidden: bool | UnsetType = UNSET
+    opening: Opening | UnsetType | None = UNSET
+    level: Level | UnsetType | None = UNSET
+    is_regional_centre: bool | UnsetType = UNSET
+    places: PlacesGiven | UnsetType = UNSET
 
 
-_COLUMNS = [db.facilities.c[name] for name in Facility.__struct_fields__]
+_STORED = [name for name in Facility.__struct_fields__ if name != "places"]
+_COLUMNS = [db.facilities.c[name] for name in _STORED]
 
 
 async def list_facilities(tx: AsyncConnection, office: Office, by: Actor) -> list[Facility]:
     """Those that the actor may know of, by code."""
     f = db.facilities.c
     rows = await tx.execute(select(*_COLUMNS).where(f.city_id == office.city_id).order_by(f.code))
-    found = [Facility(**row._mapping) for row in rows]
+    listed = await places_of(tx, office)
+    found = [Facility(**row._mapping, places=listed.get(row.id, [])) for row in rows]
     return [one for one in found if not one.hidden or _may(office, by, "facility:read", one)]
 
 
@@ -97,7 +121,9 @@ async def add_facility(office: Office, wanted: NewFacility, *, by: Actor, now: d
         async with office.begin() as tx:
             if (first := await first_answer(tx, office, command)) is not None:
                 return await _lock(tx, office, msgspec.convert(first, Facility).id, by)
-            await tx.execute(insert(db.facilities).values(city_id=office.city_id, **msgspec.structs.asdict(facility)))
+            row = {name: getattr(facility, name) for name in _STORED}
+            await tx.execute(insert(db.facilities).values(city_id=office.city_id, **row))
+            await put(tx, office, facility.id, facility.places)
             await keep_answer(tx, office, command, _kept(facility))
             await log.append(tx, office.city_id, _told(office, None, facility, by, now), now=now)
     except IntegrityError as fault:
@@ -122,7 +148,9 @@ async def change_facility(
         await keep_answer(tx, office, command, _kept(after))
         if after != before:
             mine = and_(db.facilities.c.city_id == office.city_id, db.facilities.c.id == facility_id)
-            await tx.execute(update(db.facilities).where(mine).values(**fresh))
+            row = {name: getattr(after, name) for name in _STORED if name != "id"}
+            await tx.execute(update(db.facilities).where(mine).values(**row))
+            await put(tx, office, facility_id, after.places)
             await log.append(tx, office.city_id, _told(office, before, after, by, now), now=now)
     return after
 
@@ -134,7 +162,8 @@ async def _lock(tx: AsyncConnection, office: Office, facility_id: UUID, by: Acto
     demand(office.city.policy.roles, by, "facility:write")
     if row is None:
         raise NotFound("没有这个机构。", "There is no such facility.")
-    facility = Facility(**row._mapping)
+    listed = await places_of(tx, office, only=facility_id)
+    facility = Facility(**row._mapping, places=listed.get(facility_id, []))
     demand(office.city.policy.roles, by, "facility:write", _object(office, facility))
     return facility
 
@@ -150,6 +179,13 @@ def _may(office: Office, by: Actor, action: str, facility: Facility) -> bool:
 def _check(office: Office, facility: Facility) -> None:
     if not locate(facility.lon, facility.lat, Crs.WGS84, office.city.area).in_area:
         raise Invalid("位置不在本市范围内。", "The place lies outside the city.", field="lon")
+    if facility.opening is not None:
+        read(facility.opening)
+    check(facility.places, facility.capacity)
+    if facility.is_regional_centre and facility.level != "city":
+        raise Invalid(
+            "区域中心应为市级机构。", "A regional centre is a facility of the city.", field="is_regional_centre"
+        )
 
 
 def _kept(facility: Facility) -> Facility:

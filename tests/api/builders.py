@@ -192,12 +192,19 @@ class Api:
         login: str | None = None,
         regions: tuple[str, ...] = (CITY,),
         team_id: UUID | None = None,
+        facility_id: UUID | None = None,
         name: str = "王某",
     ) -> Person:
         """An account with these roles, signed in over HTTP."""
         login = login or f"{'-'.join(roles)}-{new_id().hex[-8:]}"
         new = NewAccount(
-            login=login, name=name, password=PASSWORD, roles=list(roles), regions=list(regions), team_id=team_id
+            login=login,
+            name=name,
+            password=PASSWORD,
+            roles=list(roles),
+            regions=list(regions),
+            team_id=team_id,
+            facility_id=facility_id,
         )
         await accounts.create(self.office, new, by=SYSTEM, now=self.parts.clock.now())
         return await self.sign_in(login)
@@ -207,7 +214,8 @@ class Api:
         answer = await self.http.post("/api/sessions", json={"login": login, "password": password, "device": "测试"})
         assert answer.status_code == 201, answer.text
         told = answer.json()
-        me = {**told["me"], "team_id": UUID(told["me"]["team_id"]) if told["me"]["team_id"] else None}
+        of = {name: UUID(told["me"][name]) if told["me"][name] else None for name in ("team_id", "facility_id")}
+        me = {**told["me"], **of}
         actor = Actor(**{**me, "session_id": UUID(me["session_id"])} | {k: tuple(me[k]) for k in ("roles", "regions")})
         return Person(self, {"Authorization": f"Bearer {told['token']}"}, actor)
 

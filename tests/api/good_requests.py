@@ -165,7 +165,11 @@ async def _write_the_city(staff: Staff) -> None:
     shift = await desk.did("/api/shifts", {"team_id": team["id"], **times})
     await desk.saw("/api/shifts")
     await desk.did(f"/api/shifts/{shift['id']}/cancel")
-    made = await admin.did("/api/facilities", a_facility("H02"))
+    wards = {"takes": ["women", "minors"], "opening": "1-7 08:00-22:00", "places": [{"kind": "women", "capacity": 8}]}
+    made = await admin.did("/api/facilities", {**a_facility("H02"), **wards, "level": "county"})
+    people = '[{"sex": "female", "age_band": "adult", "needs": ["violence"]}]'
+    lon, lat = IN_ZHONGSHAN
+    assert (await desk.saw("/api/facilities/fitting", lon=lon, lat=lat, people=people))["facilities"]
     await admin.did(f"/api/facilities/{made['id']}", {"hidden": True})
     assert (await desk.saw("/api/log/search", kind="team.", limit=5))["events"]
 

@@ -157,6 +157,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/shifts"): Rule(("team:read",)),
     ("POST", "/api/shifts"): Rule(("team:write",), "team", lambda t: {**_SHIFT, "team_id": t.ids["team_id"]}),
     ("POST", "/api/shifts/{shift_id}/cancel"): Rule(("team:write",), "shift", lambda _: {}),
+    ("GET", "/api/facilities/fitting"): Rule(("facility:read",)),
     ("POST", "/api/facilities"): Rule(("facility:write",), body=lambda _: _new_facility()),
     ("POST", "/api/facilities/{facility_id}"): Rule(("facility:write",), "facility", lambda _: {}),
     ("GET", "/api/log/search"): Rule(("event:read",)),
@@ -297,6 +298,7 @@ def _inside(scope: str, who: Person, thing: Thing, rule: Rule) -> bool:
         scope == "all"
         or (scope == "region" and not set(who.me.regions).isdisjoint(thing.regions))
         or (scope == "team" and who.me.team_id in teams)
+        or (scope == "facility" and who.me.facility_id in thing.facilities)
         or (scope == "own" and thing.owner == who.me.id and (rule.reads or rule.about == "my_team"))
     )
 

@@ -44,6 +44,7 @@ class Thing:
     asked: tuple[UUID, ...] = ()
     owner: str | None = None
     body: dict[str, Any] = field(default_factory=dict)
+    facilities: tuple[UUID, ...] = ()
 
 
 @dataclass

@@ -291,7 +291,7 @@ def _paths(value: object, at: tuple[str | int, ...] = ()) -> list[tuple[str | in
 
 
 def test_scopes_run_from_narrow_to_wide() -> None:
-    assert SCOPES == ("own", "team", "region", "all")
+    assert SCOPES == ("own", "team", "facility", "region", "all")
 
 
 def test_a_policy_cannot_be_changed_after_it_was_read() -> None:

@@ -45,7 +45,7 @@ async def test_loading_twice_changes_nothing(db: AsyncEngine, dalian: City, tmp_
     held, kept = await counts(office), file.read_bytes()
     assert await load_city(office, DALIAN, NOW, demo=True, accounts_file=file) == first
     assert (await counts(office), file.read_bytes()) == (held, kept)
-    assert held[:5] == [11, 24, 24, 240, 8]
+    assert held[:5] == [11, 24, 24, 240, 9]
     assert file.stat().st_mode & 0o077 == 0
 
 
@@ -55,6 +55,7 @@ async def test_what_was_changed_by_hand_stays_unless_the_files_shall_win(db: Asy
     async with db.begin() as tx:
         await tx.execute(text("UPDATE teams SET name = '改过' WHERE code = 'T01'"))
         await tx.execute(text("UPDATE facilities SET capacity = 7 WHERE code = 'F01'"))
+        await tx.execute(text("DELETE FROM facility_places"))
         await tx.execute(text("DELETE FROM facilities WHERE code = 'F02'"))
 
     async def found() -> list[object]:
@@ -63,9 +64,9 @@ async def test_what_was_changed_by_hand_stays_unless_the_files_shall_win(db: Asy
             return list((await tx.execute(text(f"{query} WHERE code = 'T01'"))).one())
 
     await load_city(office, DALIAN, NOW)
-    assert await found() == ["改过", 7, 8]
+    assert await found() == ["改过", 7, 9]
     await load_city(office, DALIAN, NOW, overwrite=True)
-    assert await found() == ["沙河口区公安巡逻1组", 120, 8]
+    assert await found() == ["沙河口区公安巡逻1组", 120, 9]
 
 
 async def test_every_demonstration_account_signs_in_and_an_officer_rides_with_a_team(

@@ -18,6 +18,7 @@ const FACILITY: Record<string, string> = {
   hospital: '医',
   shelter: '庇',
   temporary_point: '暖',
+  welfare_home: '福',
 }
 
 export function addSigns(map: GlMap): void {

@@ -1,0 +1,78 @@
+"""Places 床位 of a facility: how many there are of each kind, and how many are held by somebody on the way.
+
+A place is held from the offer of a referral on. Whoever takes one locks the facility's row first (`lock_house`), so that two never
+take the last one.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db
+from backend.errors import Invalid
+from backend.office import Office
+from backend.referral.fitting import Room
+from backend.referral.takes import PlaceKind
+
+
+class Places(Struct, frozen=True):
+    """So many places of a kind."""
+
+    kind: PlaceKind
+    capacity: Annotated[int, Meta(ge=0, le=100_000)]
+
+
+def check(places: Sequence[Places], capacity: int | None) -> None:
+    """Raises Invalid when a kind is listed twice, or there are more places of a kind than in the whole house."""
+    twice = [kind for kind, count in Counter(one.kind for one in places).items() if count > 1]
+    if twice:
+        raise Invalid(
+            f"床位类别重复：{'、'.join(twice)}。",
+            f"A kind of place is listed twice: {', '.join(twice)}.",
+            field="places",
+        )
+    if capacity is not None and any(one.capacity > capacity for one in places):
+        raise Invalid(
+            "某类床位数超过总床位数。", "There are more places of a kind than in the whole house.", field="places"
+        )
+
+
+async def places_of(tx: AsyncConnection, office: Office, *, only: UUID | None = None) -> dict[UUID, list[Places]]:
+    """The places of every facility that lists any, or of one."""
+    p = db.facility_places.c
+    query = select(p.facility_id, p.kind, p.capacity).where(p.city_id == office.city_id).order_by(p.facility_id, p.kind)
+    if only is not None:
+        query = query.where(p.facility_id == only)
+    found: dict[UUID, list[Places]] = defaultdict(list)
+    for row in await tx.execute(query):
+        found[row.facility_id].append(Places(row.kind, row.capacity))
+    return found
+
+
+async def put(tx: AsyncConnection, office: Office, facility_id: UUID, places: Iterable[Places]) -> None:
+    """These and no others."""
+    p = db.facility_places
+    await tx.execute(delete(p).where(p.c.city_id == office.city_id, p.c.facility_id == facility_id))
+    rows = [{"facility_id": facility_id, "kind": one.kind, "capacity": one.capacity} for one in places]
+    if rows:
+        await tx.execute(insert(p).values([{"city_id": office.city_id, **row} for row in rows]))
+
+
+def room(capacity: int | None, places: Sequence[Places], held: Counter[PlaceKind]) -> Room:
+    """What is left of them. held: how many are taken, by kind."""
+    whole = None if capacity is None else capacity - held.total()
+    return Room(whole=whole, by_kind={one.kind: one.capacity - held[one.kind] for one in places})
+
+
+Held = defaultdict[UUID, Counter[PlaceKind]]
+"""Facility → how many of its places are held, by kind."""
+
+
+async def held(tx: AsyncConnection, office: Office, *, only: UUID | None = None) -> Held:  # noqa: ARG001 - nobody refers yet
+    """Places that are held now, of every facility or of one."""
+    return defaultdict(Counter)
