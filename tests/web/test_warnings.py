@@ -47,8 +47,24 @@ async def test_a_warning_holds_at_every_desk_until_it_is_lifted(town: Town, brow
     await _hand_in(leader, b"<html>502</html>")
     await expect(panel.get_by_role("status")).to_contain_text("这不是 CAP 预警")
     assert await looked_at(leader) == []
+    await expect(panel.locator("[data-signature]")).to_have_count(0)
+    await panel.locator("[data-warning=W1]").get_by_role("button", name="详情").click()
+    await expect(panel.locator("[data-warning=W1] [data-signature]")).to_contain_text("没有签名")
+    await _measure(town)
+    await expect(panel.locator("[data-measured]")).to_contain_text(
+        "大连站 −9.0 °C · 湿度 40% · 风 7.0 米/秒 · 体感 −17.5 °C (风寒)"
+    )
+    await shot(leader, "warning-leader")
+    assert await looked_at(leader) == []
     await _hand_in(leader, _cold(town, 2, "大连市气象台解除寒潮橙色预警信号"))
     await expect(panel.get_by_role("status")).to_have_text("已解除")
     await expect(strip).to_have_count(0)
     await leader.context.close()
     await dispatcher.context.close()
+
+
+async def _measure(town: Town) -> None:
+    """A station says how cold it is."""
+    dispatcher = await town.somebody("dispatcher")
+    values = {"at": town.now().isoformat(), "temperature_c": -9, "humidity": 40, "wind_mps": 7, "station": "大连站"}
+    await dispatcher.did("/api/weather/observed", values)

@@ -19,6 +19,11 @@ export const words = {
     },
     ignored: '未采用：{why}',
     odd: '读取时发现',
+    byHand: '人工提交',
+    measured: '观测',
+    humidity: '湿度 {percent}%',
+    wind: '风 {mps} 米/秒',
+    felt: '体感 {c}',
     noGrade: '等级不明',
     state: {
       live: '生效',
@@ -49,6 +54,11 @@ export const words = {
     },
     ignored: 'Not acted upon: {why}',
     odd: 'Noticed while reading',
+    byHand: 'handed in',
+    measured: 'Measured',
+    humidity: 'humidity {percent}%',
+    wind: 'wind {mps} m/s',
+    felt: 'feels like {c}',
     noGrade: 'no grade',
     state: {
       live: 'Holds',
