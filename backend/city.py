@@ -63,6 +63,13 @@ class City:
         above = [up.code for code in codes if code in self.regions for up in self.regions.ancestors(code)]
         return list(dict.fromkeys([*codes, *above, self.id]))
 
+    def concerned(self, codes: Iterable[str]) -> list[str]:
+        """Everybody whose ground something of these regions is: they, all above, and all that lie in one of them."""
+        named = list(codes)
+        everywhere = self.id in named
+        below = [r.code for r in self.regions if everywhere or any(self.regions.within(r.code, code) for code in named)]
+        return list(dict.fromkeys([*self.lineage(named), *below]))
+
     def factors_at(self, moment: datetime, weather: str = "clear") -> Factors:
         """How much longer the roads take at this hour of this day, in this state of the weather (policy `[weather.speed]`)."""
         local = moment.astimezone(self.zone)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import in_force, metrics
 from backend.access.actor import SYSTEM
+from backend.campaign import keeping as campaigns
 from backend.campaign import warnings
 from backend.clock import Clock, SystemClock
 from backend.dispatch import distress, escalation, ladder, offers, revisits, searching
@@ -78,6 +79,9 @@ class Worker:
         done += await self._each(escalation.due_clocks, self._fire)
         done += await self._each(distress.due_calls, self._distress)
         done += await self._each(warnings.due, self._run_out)
+        done += await self._each(campaigns.due, self._follow)
+        done += await self._each(campaigns.due_proposals, self._go_up)
+        done += await self._each(campaigns.due_arrivals, self._note_arrival)
         done += await self._each(revisits.due_revisits, self._revisit)
         done += await self._search()
         done += await self._each(outbox.due_notices, self._begin_notice)
@@ -137,6 +141,15 @@ class Worker:
 
     async def _run_out(self, warning_id: UUID, command: Command) -> bool:
         return await warnings.run_out(self.office, warning_id, by=command.by, now=command.now)
+
+    async def _follow(self, subject: UUID, command: Command) -> bool:
+        return await campaigns.follow(self.office, subject, command)
+
+    async def _go_up(self, campaign_id: UUID, command: Command) -> bool:
+        return await campaigns.go_up(self.office, campaign_id, command)
+
+    async def _note_arrival(self, call_id: UUID, command: Command) -> bool:
+        return await campaigns.note_arrival(self.office, call_id, command)
 
     async def _search(self) -> int:
         """One by one, or together when many wait and the policy wants it."""

@@ -9,8 +9,10 @@ from shapely.geometry.base import BaseGeometry
 
 from backend.city import City
 
-SHARED: Final = 0.01
-"""From this share of the smaller of two grounds on they overlap: neighbours share a border, and maps are not exact."""
+TOUCHED: Final = 0.01
+"""From this share of the smaller of two shapes on they have something in common."""
+SHARED: Final = 0.1
+"""From this share on they are the same ground: districts of real maps overlap by some hundredths."""
 
 
 class Ground(Struct, frozen=True):
@@ -35,7 +37,9 @@ def warned(regions: Sequence[str], drawn: bytes | None, city: City) -> Ground:
     if drawn is None or regions:
         return Ground(outermost(regions or city.whole, city))
     shape = shapely.from_wkb(drawn)
-    touched = [region.code for region in city.regions if region.code != city.id and overlap(region.geometry, shape)]
+    touched = [
+        region.code for region in city.regions if region.code != city.id and _overlap(region.geometry, shape, TOUCHED)
+    ]
     return Ground(outermost(touched or city.whole, city), drawn)
 
 
@@ -59,18 +63,17 @@ def outermost(codes: Iterable[str], city: City) -> tuple[str, ...]:
     return tuple(one for one in named if not any(other != one and city.regions.within(one, other) for other in named))
 
 
-def overlap(one: BaseGeometry, other: BaseGeometry) -> bool:
-    """Whether two grounds share more than a border."""
+def meet(one: Ground, other: Ground, city: City) -> bool:
+    """Whether it is the same ground, or one lies in the other in good part. By codes where both have nothing but those."""
+    if one.drawn is None and other.drawn is None:
+        return city.id in (*one.regions, *other.regions) or any(
+            city.regions.within(a, b) or city.regions.within(b, a) for a in one.regions for b in other.regions
+        )
+    return _overlap(shape_of(one, city), shape_of(other, city), SHARED)
+
+
+def _overlap(one: BaseGeometry, other: BaseGeometry, share: float) -> bool:
     if not one.intersects(other):
         return False
     smaller = min(one.area, other.area)
-    return bool(smaller > 0 and one.intersection(other).area >= SHARED * smaller)
-
-
-def concerned(regions: Iterable[str], city: City) -> list[str]:
-    """Everybody whose ground it is: these regions, all below and all above them, and the city."""
-    codes = list(regions)
-    below = [region.code for region in city.regions if any(city.regions.within(region.code, code) for code in codes)]
-    if city.id in codes:
-        below = [region.code for region in city.regions]
-    return list(dict.fromkeys([*city.lineage(codes), *below]))
+    return bool(smaller > 0 and one.intersection(other).area >= share * smaller)

@@ -69,8 +69,13 @@ def holding(plans: Plans, hazard: Hazard, colour: Colour | None) -> PlanNow | No
     return _taken(hazard, given[-1], graded[given[-1]]) if given else None
 
 
+def by_hand(plans: Plans, hazard: Hazard, colour: Colour | None) -> PlanNow | None:
+    """The plan for who opens a campaign and may give no colour: then it is the hazard's mildest that is not switched off."""
+    return mildest(plans, hazard) if colour is None else holding(plans, hazard, colour)
+
+
 def mildest(plans: Plans, hazard: Hazard) -> PlanNow | None:
-    """The hazard's mildest plan that is not switched off: for who opens a campaign and gives no colour."""
+    """The hazard's mildest plan that is not switched off."""
     graded = plans.get(hazard, {})
     taken = (_taken(hazard, one, graded[one]) for one in COLOURS if one in graded)
     return next((plan for plan in taken if plan is not None), None)

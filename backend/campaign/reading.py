@@ -115,7 +115,7 @@ async def list_campaigns(
     roles = office.city.policy.roles
     demand(roles, by, "campaign:read")
     found = await campaigns.since(tx, office, since, open_only=open_only)
-    return [shown(one) for one in found if allowed(roles, by, "campaign:read", campaigns.as_object(one, office.city))]
+    return [shown(one) for one in found if allowed(roles, by, "campaign:read", one.as_object(office.city))]
 
 
 async def campaign_file(
@@ -125,7 +125,7 @@ async def campaign_file(
     roles = office.city.policy.roles
     demand(roles, by, "campaign:read")
     campaign = await campaigns.get(tx, office, campaign_id)
-    demand(roles, by, "campaign:read", campaigns.as_object(campaign, office.city))
+    demand(roles, by, "campaign:read", campaign.as_object(office.city))
     history = await _history(tx, office, campaign, now)
     shape = shapely.to_geojson(campaigns.ground(campaign, office.city))
     return CampaignFile(

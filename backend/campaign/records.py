@@ -9,7 +9,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from backend.access.permissions import Object
+from backend.campaign.ground import Ground
 from backend.campaign.plan import PlanNow, SeasonName
+from backend.city import City
 from backend.policy import Colour, Hazard
 
 State = Literal["proposed", "running", "closed", "declined"]
@@ -22,7 +25,7 @@ CLOSE_REASONS: dict[str, tuple[str, str]] = {
     "lifted": ("预警解除", "the warning was lifted"),
     "expired": ("预警到期", "its time was over"),
     "hand": ("人工结束", "closed by hand"),
-    "downgraded": ("降级后无对应预案", "downgraded to a colour without a plan"),
+    "downgraded": ("等级变化后无对应预案", "there is no plan for the colour it has now"),
 }
 
 
@@ -59,6 +62,15 @@ class Campaign(Struct, frozen=True, kw_only=True):
     close_reason: CloseReason | None = None
     note: str | None = None
     answer: str | None = None
+
+    @property
+    def ground(self) -> Ground:
+        """The warned part of the city, as it is written."""
+        return Ground(tuple(self.regions), self.drawn)
+
+    def as_object(self, city: City) -> Object:
+        """Whom it concerns: everybody whose ground it is, above and below."""
+        return Object(regions=city.concerned(self.regions))
 
     @property
     def is_open(self) -> bool:

@@ -29,6 +29,8 @@ from backend.policy import Notify
 
 CLIMBS: Final = frozenset({"offer.made", "case.assigned"})
 """What a team has to answer: beyond the push it goes on to SMS, and to a person."""
+TEXTED: Final = frozenset({"campaign.called_in"})
+"""Goes on to SMS, whoever is off duty having put the phone away; that nobody came is seen by their not coming."""
 ASSIGNMENT_TTL_S: Final = 600
 LIVE_FEED: Final = "socket"
 
@@ -93,7 +95,7 @@ async def climb(office: Office, notice_id: UUID, ways: Ways, command: Command) -
 def _of(message: Message, now: datetime) -> Notice | None:
     """The notice that a message of the outbox stands for; None where `to` names nobody."""
     what, _, rest = message.to.partition(":")
-    if what not in ("team", "role") or not rest:
+    if what not in ("team", "role", "ground", "off_duty") or not rest:
         return None
     return Notice(
         id=message.id,
@@ -134,6 +136,8 @@ def _next(rules: Notify, notice: Notice, ways: Ways) -> tuple[Rung, datetime] | 
     if notice.kind in CLIMBS and notice.team_id is not None:
         rungs += [("sms", rules.sms_after.seconds)] if "sms" in ways.senders else []
         rungs += [("not_reached", rules.not_reached_after.seconds)]
+    if notice.kind in TEXTED and "sms" in ways.senders:
+        rungs += [("sms", rules.sms_after.seconds)]
     names = [name for name, _ in rungs]
     following = rungs[names.index(notice.rung) + 1 :] if notice.rung in names else rungs[-1:]
     if not following:
@@ -173,7 +177,8 @@ async def _text(tx: AsyncConnection, office: Office, notice: Notice, ways: Ways,
     """A sentence for each duty phone of the team."""
     zh, en = words_of(notice.kind)
     number = notice.told.get("number")
-    text = f"【救助圈】案卷 {number}：{zh}Rescue Circle, case {number}: {en}"
+    about = ("专项行动", "campaign") if notice.kind in TEXTED else ("案卷", "case")
+    text = f"【救助圈】{about[0]} {number}：{zh}Rescue Circle, {about[1]} {number}: {en}"
     accounts = list((await tx.execute(devices.numbers_of(office, notice.to, ways.machine_now()))).scalars())
     for account_id in accounts:
         if (phone := await devices.number_of(tx, office, account_id)) is not None:
@@ -184,7 +189,9 @@ async def _text(tx: AsyncConnection, office: Office, notice: Notice, ways: Ways,
 def _said(notice: Notice, now: datetime) -> dict[str, Any]:
     """What a device's message has: of what is told only that which a phone gets."""
     told = {name: notice.told[name] for name in TOLD if notice.told.get(name) is not None}
-    is_urgent = notice.kind in CLIMBS or notice.kind.startswith("team.distress") or bool(notice.told.get("alarm"))
+    is_urgent = (
+        notice.kind in CLIMBS | TEXTED or notice.kind.startswith("team.distress") or bool(notice.told.get("alarm"))
+    )
     return {"notice_id": notice.id, **told, "ttl_s": _ttl_s(notice, now), "is_urgent": is_urgent}
 
 

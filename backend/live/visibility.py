@@ -20,6 +20,7 @@ ACTIONS = {
     "circle": "circle:read",
     "weather": "circle:read",
     "warning": "circle:read",
+    "campaign": "campaign:read",
     "account": "account:read",
     "session": "account:read",
     "key": "key:write",

@@ -135,9 +135,11 @@ async def used(office: Office, device_id: UUID, now: datetime) -> None:
 
 
 def of(office: Office, to: str, now: datetime) -> Select[Any]:
-    """The devices that a notice may go to now: id and kind. to: `team:<id>` or `role:<role>:<region>`.
+    """The devices that a notice may go to now: id and kind. to: `team:<id>`, `role:<role>:<region>` (who answers for the region),
+    `ground:<role>:<region>,<region>` (also who answers for a part of it), or `off_duty:<team id>`.
 
-    Of people who are signed in; of a team only while it is on duty (I12).
+    Of people who are signed in; of a team only while it is on duty (I12). A team off duty is told of one thing alone, that it is
+    called in, and that only while it is off duty.
     """
     return _alive(office, now).where(_meant(office, to))
 
@@ -167,8 +169,11 @@ def _meant(office: Office, to: str) -> ColumnElement[bool]:
     what, _, rest = to.partition(":")
     if what == "team":
         return and_(a.team_id == UUID(rest), on_duty(office, UUID(rest)))
+    if what == "off_duty":
+        return and_(a.team_id == UUID(rest), ~on_duty(office, UUID(rest)))
     role, _, region = rest.partition(":")
-    above = cast(list(office.city.lineage([region])), ARRAY(Text))
+    meant = office.city.concerned(region.split(",")) if what == "ground" else office.city.lineage([region])
+    above = cast(list(meant), ARRAY(Text))
     return and_(literal(role) == any_(a.roles), a.regions.bool_op("&&")(above))
 
 

@@ -140,6 +140,8 @@ def _wanted() -> ColumnElement[bool]:
         (n.kind == "case.assigned", _team_has_yet_to_begin()),
         (n.told["only_while"].astext == "case_is_open", _case_is_open()),
         (n.told["only_while"].astext == "distress_is_open", _nobody_has_answered()),
+        (n.told["only_while"].astext == "campaign_is_proposed", _campaign_is_proposed()),
+        (n.told["only_while"].astext == "call_in_is_open", _team_has_not_come()),
         else_=true(),
     )
 
@@ -158,6 +160,20 @@ def _nobody_has_answered() -> ColumnElement[bool]:
     n, d = db.notices.c, db.distress_calls.c
     called = cast(n.told["distress_id"].astext, Uuid)
     return exists().where(d.city_id == n.city_id, d.id == called, d.answered_at.is_(None))
+
+
+def _campaign_is_proposed() -> ColumnElement[bool]:
+    n, c = db.notices.c, db.campaigns.c
+    asked = cast(n.told["campaign_id"].astext, Uuid)
+    return exists().where(c.city_id == n.city_id, c.id == asked, c.state == "proposed")
+
+
+def _team_has_not_come() -> ColumnElement[bool]:
+    """It was called in, is not there, and the campaign still runs."""
+    n, c, k = db.notices.c, db.campaign_calls.c, db.campaigns.c
+    called = cast(n.told["call_id"].astext, Uuid)
+    runs = exists().where(k.city_id == c.city_id, k.id == c.campaign_id, k.state == "running")
+    return exists().where(c.city_id == n.city_id, c.id == called, c.came_at.is_(None), runs)
 
 
 def _team_has_yet_to_begin() -> ColumnElement[bool]:

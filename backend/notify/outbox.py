@@ -7,20 +7,20 @@ runs on a faster clock: providers are not part of it.
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import CursorResult, RowMapping, and_, func, insert, not_, select, update
+from sqlalchemy import CursorResult, RowMapping, Select, and_, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import personal
-from backend.db import cases, distress_calls, offers, outbox
+from backend.db import campaign_calls, campaigns, cases, distress_calls, offers, outbox
 from backend.ids import new_id
 from backend.notify.senders import Message, Way
 from backend.office import Office
 
-OnlyWhile = Literal["case_is_open", "distress_is_open"]
+OnlyWhile = Literal["case_is_open", "distress_is_open", "campaign_is_proposed", "call_in_is_open"]
 CLOSED = ("assisted", "refused", "voided", "joined")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
 LONGEST_ERROR = 300
@@ -54,7 +54,8 @@ async def enqueue(
     """To be sent when the caller's transaction commits, and not at all when it does not. Returns the message's id.
 
     A message with `offer_id` is sent only while that offer is live; `only_while="case_is_open"` is for what is of no use
-    once the case is closed, `"distress_is_open"` (the message has its `distress_id`) once that call is answered.
+    once the case is closed, `"distress_is_open"` (the message has its `distress_id`) once that call is answered,
+    `"campaign_is_proposed"` (`campaign_id`) once somebody answered, `"call_in_is_open"` (`call_id`) once the team came.
     now: when it happened. send_at: not before (the machine's time).
     """
     if only_while is not None:
@@ -155,16 +156,36 @@ async def still_wanted(tx: AsyncConnection, office: Office, messages: Sequence[M
         unanswered = select(distress_calls.c.id).where(distress_calls.c.city_id == office.city_id)
         unanswered = unanswered.where(distress_calls.c.id.in_(calls), distress_calls.c.answered_at.is_(None))
         alive |= set((await tx.execute(unanswered)).scalars())
+    for only, query in _CAMPAIGNS.items():
+        if ids := [id_ for bound_to, id_ in bound.values() if bound_to == only and id_ is not None]:
+            alive |= set((await tx.execute(query(office.city_id, ids))).scalars())
     return {message_id for message_id, (only, id_) in bound.items() if only is None or id_ in alive}
 
 
+def _proposed(city_id: str, ids: Sequence[UUID]) -> Select[Any]:
+    c = campaigns.c
+    return select(c.id).where(c.city_id == city_id, c.id.in_(ids), c.state == "proposed")
+
+
+def _still_called(city_id: str, ids: Sequence[UUID]) -> Select[Any]:
+    c, k = campaign_calls.c, campaigns.c
+    runs = select(k.id).where(k.city_id == c.city_id, k.id == c.campaign_id, k.state == "running").exists()
+    return select(c.id).where(c.city_id == city_id, c.id.in_(ids), c.came_at.is_(None), runs)
+
+
+_CAMPAIGNS: Final = {"campaign_is_proposed": _proposed, "call_in_is_open": _still_called}
+_NAMED_BY: Final = {
+    "distress_is_open": "distress_id", "campaign_is_proposed": "campaign_id", "call_in_is_open": "call_id"
+}  # fmt: skip
+
+
 def _bound_to(message: Message) -> tuple[str | None, UUID | None]:
-    """What a message depends on: (offer_is_live, an offer), (case_is_open, a case), (distress_is_open, a call) or (None, None)."""
+    """What a message depends on: (offer_is_live, an offer), (case_is_open, a case), what else it is `only_while`, or (None, None)."""
     if message.offer_id is not None:
         return "offer_is_live", message.offer_id
     only = message.message.get("only_while")
-    if only == "distress_is_open":
-        return only, UUID(message.message["distress_id"])
+    if only in _NAMED_BY:
+        return only, UUID(message.message[_NAMED_BY[only]])
     return only, message.case_id if only == "case_is_open" else None
 
 

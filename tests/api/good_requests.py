@@ -7,7 +7,6 @@ from uuid import UUID
 import pyotp
 from sqlalchemy import insert
 
-from backend.campaign import rows as campaigns
 from backend.db import notices
 from backend.ids import new_id
 from backend.notify.receipts import Told, code_for
@@ -266,15 +265,38 @@ async def _look_at_the_city(api: Api, staff: Staff) -> None:
     assert (await staff.desk.saw("/api/weather/observed", hours=3))[0]["felt_by"] == "wind_chill"
     await staff.desk.did("/api/warnings", {"cap": an_alert(status="Exercise").decode()})
     assert await staff.desk.saw("/api/warnings", days=3)
-    campaign = a_campaign(api, 1)
-    async with api.office.begin() as tx:
-        await campaigns.write(tx, api.office, None, campaign)
-    assert await staff.desk.saw("/api/campaigns", open="true", days=3)
-    assert await staff.desk.saw(f"/api/campaigns/{campaign.id}")
+    await _campaigns(api, staff)
     await staff.desk.did(f"/api/teams/{staff.teams[3]}/duty", {"state": "resting"})
     await staff.desk.did("/api/feed/tickets")
     for path in ("/health", "/metrics"):
         assert (await api.public.get(path)).status_code == 200
+
+
+async def _campaigns(api: Api, staff: Staff) -> None:
+    """One by hand with a temporary point, closed; two that are proposed, and answered."""
+    desk = staff.desk
+    wanted = {
+        "hazard": "heat",
+        "colour": "red",
+        "note": "高温",
+        "regions": [XIGANG],
+        "ends_at": "2030-01-01T20:00:00+08:00",
+    }
+    made = (await desk.did("/api/campaigns", wanted))["id"]
+    point = {**a_facility("H03"), "kind": "temporary_point"}
+    place = (await staff.admin.did("/api/facilities", point))["id"]
+    own = (await desk.did("/api/campaigns", {"hazard": "rainstorm", "note": "暴雨"}))["id"]
+    await desk.did(f"/api/campaigns/{own}/points/{place}/open")
+    await desk.did(f"/api/campaigns/{own}/points/{place}/close")
+    for n, verb in enumerate(("approve", "decline")):
+        await desk.did(f"/api/campaigns/{await _proposed(api, n)}/{verb}", {"note": "说明"})
+    await desk.did(f"/api/campaigns/{made}/close", {"note": "降雨，气温回落"})
+    assert await desk.saw("/api/campaigns", open="true", days=3)
+    assert await desk.saw(f"/api/campaigns/{own}")
+
+
+async def _proposed(api: Api, n: int) -> str:
+    return await a_campaign(api, n, state="proposed", opened_at=None, opened_by=None)
 
 
 async def _look_at_the_map(staff: Staff) -> None:
@@ -395,6 +417,9 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
     ]
     stock["POST /api/shifts/{shift_id}/cancel"] = [await _planned(desk, staff.teams[3], n) for n in range(3)]
     stock["POST /api/call-backs/{sighting_id}"] = [await _to_be_rung(api, desk, n) for n in range(3)]
+    for n, verb in enumerate(("approve", "decline")):
+        stock[f"POST /api/campaigns/{{campaign_id}}/{verb}"] = [await _proposed(api, 10 * n + m + 10) for m in range(3)]
+    stock["POST /api/campaigns/{campaign_id}/close"] = [await a_campaign(api, 40 + n) for n in range(3)]
     waiting = [await _reported(api, OUTSIDE, n) for n in range(3)]
     for case_id in waiting:
         await desk.did(f"/api/cases/{case_id}/accept")

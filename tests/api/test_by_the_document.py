@@ -25,6 +25,8 @@ _ONE_TEAM = "one team has one case at a time, and leaves the step with the first
 ONLY_IN_ORDER = {
     "DELETE /api/sessions/{session_id}": "a session ends once",
     "POST /api/accounts": "a login is given once",
+    "POST /api/campaigns/{campaign_id}/points/{facility_id}/close": "a point is closed once",
+    "POST /api/campaigns/{campaign_id}/points/{facility_id}/open": "a point is opened once, by its own id and its campaign's",
     "POST /api/cases/{case_id}/arrive": _ONE_TEAM,
     "POST /api/cases/{case_id}/handle": _ONE_TEAM,
     "POST /api/cases/{case_id}/resume": "only what was suspended, which needs another's leave",

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from backend.access import sessions
+from backend.campaign import campaigns, points
 from backend.dispatch import approvals, case_photos, desk, distress, found, offers, revisits, stock, verification
 from backend.dispatch import field as on_the_spot
 from backend.errors import Conflict
@@ -200,6 +201,16 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/stock/moves"): Rule(("stock:read",)),
     ("POST", "/api/stock/moves"): Rule(("stock:write",), "team", lambda t: _moved_to(t)),
     ("POST", "/api/stock/counts"): Rule(("stock:write",), "team", lambda t: _counted_at(t)),
+    ("POST", "/api/campaigns"): Rule(("campaign:open",), "campaign", lambda t: _to_open(t.regions[0])),
+    ("POST", "/api/campaigns/{campaign_id}/approve"): Rule(("campaign:open",), "campaign", lambda _: {}),
+    ("POST", "/api/campaigns/{campaign_id}/decline"): Rule(("campaign:open",), "campaign", lambda _: {"note": "说明"}),
+    ("POST", "/api/campaigns/{campaign_id}/close"): Rule(("campaign:open",), "campaign", lambda _: {"note": "说明"}),
+    ("POST", "/api/campaigns/{campaign_id}/points/{facility_id}/open"): Rule(
+        ("campaign:open",), "campaign", lambda _: {}
+    ),
+    ("POST", "/api/campaigns/{campaign_id}/points/{facility_id}/close"): Rule(
+        ("campaign:open",), "campaign", lambda _: {}
+    ),
     # accounts and keys
     ("GET", "/api/accounts"): Rule(("account:read",)),
     ("POST", "/api/accounts"): Rule(("account:write",), body=lambda _: _new_account()),
@@ -235,6 +246,11 @@ async def world(shared: Api) -> AsyncIterator[World]:
 
 
 _logins = iter(range(10_000))
+
+
+def _to_open(region: str) -> dict[str, Any]:
+    """The same again, which runs already: whoever may reads that."""
+    return {"hazard": "snow", "note": "说明", "regions": [region]}
 
 
 def _a_policy() -> dict[str, Any]:
@@ -334,6 +350,8 @@ async def test_a_route_answers_those_it_is_for_and_nobody_else(
         monkeypatch.setattr(module, "record", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)
+    for module in (campaigns, points):
+        monkeypatch.setattr(module, "record", _stopping)
     rule = ROUTES[method, path]
     things: Iterable[Thing | None] = world.things.get(rule.about, [None])
     for name, who in world.people.items():

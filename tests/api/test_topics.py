@@ -92,6 +92,14 @@ TOPICS = {
     ),
     **dict.fromkeys(
         (
+            *("campaign.proposed", "campaign.escalated", "campaign.opened", "campaign.declined", "campaign.upgraded"),
+            *("campaign.downgraded", "campaign.prolonged", "campaign.closed", "campaign.point_opened"),
+            *("campaign.point_closed", "campaign.called_in", "campaign.came"),
+        ),
+        "campaign:read",
+    ),
+    **dict.fromkeys(
+        (
             *("account.created", "account.changed", "account.unlocked", "account.recovered"),
             *("session.revoked", "session.locked"),
         ),

@@ -217,14 +217,17 @@ async def _a_visit(api: Api, case: Thing) -> Thing:
 
 async def _a_campaign(api: Api, region: str, n: int) -> Thing:
     """One that runs in this district."""
-    campaign = a_campaign(api, n, regions=[region])
-    async with api.office.begin() as tx:
-        await campaigns.write(tx, api.office, None, campaign)
-    return Thing(f"a campaign in {region}", {"campaign_id": str(campaign.id)}, (region, CITY))
+    leader = await api.person("shift_leader", regions=(region,))
+    made = await leader.did("/api/campaigns", {"hazard": "snow", "note": "说明", "regions": [region]})
+    admin, (lon, lat) = await api.person("admin"), NEAR_BY[region]
+    place = {"kind": "temporary_point", "lon": lon, "lat": lat}
+    point = await admin.did("/api/facilities", {**a_facility(f"P{n}"), **place})
+    ids = {"campaign_id": made["id"], "facility_id": point["id"]}
+    return Thing(f"a campaign in {region}", ids, (region, CITY))
 
 
-def a_campaign(api: Api, n: int, **more: Any) -> Campaign:
-    """A cold wave, blue."""
+async def a_campaign(api: Api, n: int, **more: Any) -> str:
+    """A cold wave, blue, as if it had been begun; its id."""
     plan = holding(api.office.city.policy.campaign.plans, "cold_wave", "blue")
     assert plan is not None
     now = api.clock.now()
@@ -235,9 +238,19 @@ def a_campaign(api: Api, n: int, **more: Any) -> Campaign:
         "season": "winter",
         "cause": "hand",
     }
-    values |= {"basis": {}, "chain_id": None, "chains": [], "warning_id": None, "state": "running", "drawn": None}
+    values |= {
+        "basis": {"colour": "blue", "regions": [CITY]},
+        "chain_id": None,
+        "chains": [],
+        "warning_id": None,
+        "state": "running",
+        "drawn": None,
+    }
     values |= {"plan": plan, "proposed_at": now, "opened_at": now, "opened_by": "test", "regions": [CITY], **more}
-    return Campaign(id=new_id(), **values)
+    campaign = Campaign(id=new_id(), **values)
+    async with api.office.begin() as tx:
+        await campaigns.write(tx, api.office, None, campaign)
+    return str(campaign.id)
 
 
 async def _a_note(api: Api, region: str) -> Thing:
