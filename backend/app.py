@@ -67,6 +67,7 @@ from mobile_api.visits import Visits
 from ops.console.accounts import Accounts, Keys
 from ops.console.approvals import Approvals
 from ops.console.calls import ParkedCalls
+from ops.console.campaign_report import CampaignReports
 from ops.console.campaigns import Campaigns
 from ops.console.cases import Cases, case_photo
 from ops.console.city import CityNow
@@ -95,7 +96,19 @@ ROUTES: list[Any] = [
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
-    *(evidence, CallBacks, ParkedCalls, Teams, Shifts, Facilities, Warnings, Campaigns, Stock, log_search),
+    *(
+        evidence,
+        CallBacks,
+        ParkedCalls,
+        Teams,
+        Shifts,
+        Facilities,
+        Warnings,
+        Campaigns,
+        CampaignReports,
+        Stock,
+        log_search,
+    ),
 ]
 LARGEST_BODY_BYTES = 1_000_000
 PACKED_FROM_BYTES = 1_500

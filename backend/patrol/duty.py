@@ -82,7 +82,7 @@ async def set_duty(
             kind=f"team.{state}",
             actor=by,
             occurred_at=now,
-            data={"team_id": team_id, "state": state, "before": held.state, "shift_ends_at": ends},
+            data={"team_id": team_id, "state": state, "before": held.state, "shift_ends_at": ends, "size": team.size},
             regions=office.city.lineage(team.regions),
             teams=[team_id],
         )

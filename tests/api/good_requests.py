@@ -293,6 +293,9 @@ async def _campaigns(api: Api, staff: Staff) -> None:
     await desk.did(f"/api/campaigns/{made}/close", {"note": "降雨，气温回落"})
     assert await desk.saw("/api/campaigns", open="true", days=3)
     assert await desk.saw(f"/api/campaigns/{own}")
+    assert (await desk.saw(f"/api/campaigns/{made}/report"))["report"]["final"]
+    for kind in ("pdf", "xlsx"):
+        assert (await desk.get(f"/api/campaigns/{own}/report.{kind}")).status_code == 200
 
 
 async def _proposed(api: Api, n: int) -> str:

@@ -197,6 +197,10 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/warnings"): Rule(("weather:write",), "city", lambda _: {"cap": "<alert/>"}),
     ("GET", "/api/campaigns"): Rule(("campaign:read",)),
     ("GET", "/api/campaigns/{campaign_id}"): Rule(("campaign:read",), "campaign"),
+    **{
+        ("GET", f"/api/campaigns/{{campaign_id}}/report{kind}"): Rule(("campaign:read",), "campaign")
+        for kind in ("", ".pdf", ".xlsx")
+    },
     ("GET", "/api/stock"): Rule(("stock:read",)),
     ("GET", "/api/stock/moves"): Rule(("stock:read",)),
     ("POST", "/api/stock/moves"): Rule(("stock:write",), "team", lambda t: _moved_to(t)),
