@@ -39,6 +39,7 @@ STAGES = {
     "weigh": "行驶时间 Times by mode",
     "write": "写入 Writing",
     "regions": "辖区 Regions",
+    "stay_points": "停留点 Stay points",
     "teams": "演示队伍 Demonstration teams",
 }
 

@@ -1,7 +1,7 @@
 """Bringing a city in: an OpenStreetMap extract and region polygons become the folder that the system runs on.
 
-`import_city` writes `roads.graph`, `regions.geojson`, `city.toml` and, for a demonstration, `teams.csv`. The same input gives the same
-bytes. The command line wires it to `rescue city import`.
+`import_city` writes `roads.graph`, `regions.geojson`, `city.toml`, `stay_points_osm.csv` where the extract knows any and, for a demonstration,
+`teams.csv`. The same input gives the same bytes. The command line wires it to `rescue city import`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Final
 
 import shapely
 
+from backend.campaign import stay_points_osm
+from backend.campaign.stay_points import FOUND, write_stay_points
 from backend.errors import Invalid
 from backend.geo import build, region_files
 from backend.geo.matrix import spread_out
@@ -97,12 +99,25 @@ def import_city(
     (out_dir / "city.toml").write_text(
         _city_toml(code, name_zh, name_en, timezone, service_area, roads), encoding="utf-8"
     )
+    found = _stay_points(pbf, out_dir, index, progress)
     if demo_teams:
         progress("teams", 0, 1)
         (out_dir / "teams.csv").write_text(demo_team_csv(roads, index, demo_teams), encoding="utf-8")
         progress("teams", 1, 1)
-    written = ["roads.graph", "regions.geojson", "city.toml", *(["teams.csv"] if demo_teams else [])]
+    written = ["roads.graph", "regions.geojson", "city.toml", *([FOUND] if found else [])]
+    written += ["teams.csv"] if demo_teams else []
     return CityReport(built, region_report, {file: (out_dir / file).stat().st_size for file in written})
+
+
+def _stay_points(pbf: Path, out_dir: Path, index: RegionIndex, progress: Progress) -> int:
+    """Write the stay points that the extract knows within the city; the list of an earlier import goes. The one by hand is not touched."""
+    progress("stay_points", 0, 1)
+    points = [point for point in stay_points_osm.find(pbf) if index.area.contains(point.place)]
+    (out_dir / FOUND).unlink(missing_ok=True)
+    if points:
+        write_stay_points(out_dir / FOUND, points)
+    progress("stay_points", 1, 1)
+    return len(points)
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -61,23 +62,25 @@ _AT_KIND: Final[dict[str, float]] = {
 class Params(Struct, frozen=True, kw_only=True):
     """Every figure of the score. Fitted to the stream's first ten months (ops.bench.sweep_fit) but where it says judged.
 
-    window_h: a look is credited with who would be reported in so many hours after it. *_days: half-lives. The weights `lately` … `far` are
-    further sightings that one sighting foretells, here, at the same spot, in one cell of the first ring and of the second.
+    window_h: a look is credited with who would be reported in so many hours after it. lately_days: half-life of the short memory. The long one fades
+    as (1 + age / before_days) ** -before_power (Omori's law, as for aftershocks). The weights `lately` … `far` are further sightings that one
+    sighting foretells: here, at the same spot, in one cell of the first ring and of the second.
     """
 
     window_h: float = 12.0
-    lately_days: float = 7.0
-    before_days: float = 90.0
-    lately: float = 0.25
-    before: float = 0.45
-    spot: float = 0.10
-    around_lately: float = 0.005
-    around: float = 0.01
-    far: float = 0.002
-    base: float = 0.002
+    lately_days: float = 2.0
+    before_days: float = 45.0
+    before_power: float = 2.0
+    lately: float = 0.22
+    before: float = 0.96
+    spot: float = 0.12
+    around_lately: float = 0.002
+    around: float = 0.0115
+    far: float = 0.003
+    base: float = 0.0001
     crowding: float = 0.7
     """Of n sightings of one cell and day, n to this power count."""
-    own_hour: float = 0.3
+    own_hour: float = 0.1
     """How much of a sighting's hour is its own; the rest is the city's hours of reporting."""
     hour_spread_h: float = 3.0
     spot_m: float = 30.0
@@ -130,6 +133,19 @@ class Part(Struct, frozen=True):
     value: float
 
 
+class Weighed(NamedTuple):
+    """Past sightings with what each counts now: cell (position, -1 outside), sightings a day foretold by the short and the long memory
+    per unit of weight, with `hour` the share of a day's that falls into the window; spot: 1 where its spot had one on another day."""
+
+    lon: Floats
+    lat: Floats
+    cell: NDArray[np.int64]
+    lately: Floats
+    before: Floats
+    hour: Floats
+    spot: Floats
+
+
 @dataclass(frozen=True)
 class Scores:
     """The score of every cell. parts: people per look by name; factors: by name; hour: see TOLD. All (n,)."""
@@ -139,7 +155,13 @@ class Scores:
     factors: dict[str, Floats]
     hour: Floats
     reach: NDArray[np.bool_]
-    places: list[Place]
+    stay_points: tuple[StayPoint, ...]
+    known: Weighed
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Where a team should stop in each cell."""
+        return self.ground.best_places(self.stay_points, self.known.lon, self.known.lat, self.known.before)
 
     @property
     def expected(self) -> Floats:
@@ -191,7 +213,7 @@ def score(
     """
     params = params or Params()
     known = weighed(ground, past.until(at), at, zone, params)
-    found = features(ground, known, params)
+    found = features(ground, known)
     weights = {"lately": params.lately, "before": params.before, "spot": params.spot}
     parts = {code: weight * found[code] for code, weight in weights.items()}
     parts["around"] = (
@@ -203,8 +225,8 @@ def score(
         "shelter": _near_shelters(ground, shelters, params),
         "danger": _danger(ground, stay_points, hazard, params),
     }
-    places = ground.best_places(stay_points, known.lon, known.lat, known.before)
-    return Scores(ground, parts, factors, _hour(ground, known), _reach(ground, reach), places)
+    reach = ground.reachable() if reach is None else reach
+    return Scores(ground, parts, factors, _hour(ground, known), reach, tuple(stay_points), known)
 
 
 def in_words(part: Part) -> tuple[str, str]:
@@ -217,35 +239,30 @@ def in_words(part: Part) -> tuple[str, str]:
     return f"{zh}：×{value:.2f}", f"{en}: ×{value:.2f}"
 
 
-class Weighed(NamedTuple):
-    """Past sightings with what each counts now: cell (position, -1 outside), sightings a day foretold by the short and the long memory
-    per unit of weight, with `hour` the share of a day's that falls into the window; spot: 1 where its spot had one on another day."""
-
-    lon: Floats
-    lat: Floats
-    cell: NDArray[np.int64]
-    lately: Floats
-    before: Floats
-    hour: Floats
-    spot: Floats
-
-
-def weighed(ground: SweepGround, past: Past, at: datetime, zone: ZoneInfo, params: Params) -> Weighed:
-    """What every past sighting counts for a look at `at`. Local hours by the offset of `at`."""
+def weighed(
+    ground: SweepGround,
+    past: Past,
+    at: datetime,
+    zone: ZoneInfo,
+    params: Params,
+    cell: NDArray[np.int64] | None = None,
+) -> Weighed:
+    """What every past sighting counts for a look at `at`. Local hours by the offset of `at`. cell: of each, where it is known already."""
     offset = at.astimezone(zone).utcoffset()
     local_s = past.at_s + (offset.total_seconds() if offset else 0.0)
-    day, cell = np.floor(local_s / DAY_S).astype(np.int64), ground.cell_index(past.lon, past.lat)
+    day = np.floor(local_s / DAY_S).astype(np.int64)
+    cell = ground.cell_index(past.lon, past.lat) if cell is None else cell
     counts = past.people * _crowded(cell, day, params.crowding)
     age_days = np.maximum(0.0, (at.timestamp() - past.at_s) / DAY_S)
-    lately, before = (
-        counts * np.log(2) / half * np.exp2(-age_days / half) for half in (params.lately_days, params.before_days)
-    )
+    lately = counts * np.log(2) / params.lately_days * np.exp2(-age_days / params.lately_days)
+    before = counts * (params.before_power - 1) / params.before_days
+    before *= (1.0 + age_days / params.before_days) ** -params.before_power
     now = at.astimezone(zone)
     hour = _in_window((local_s % DAY_S) / 3600.0, now.hour + now.minute / 60.0, params)
     return Weighed(past.lon, past.lat, cell, lately, before, hour, _repeated(past, day, params.spot_m))
 
 
-def features(ground: SweepGround, known: Weighed, params: Params) -> dict[str, Floats]:  # noqa: ARG001
+def features(ground: SweepGround, known: Weighed) -> dict[str, Floats]:
     """(n,) per name: what the weights of `Params` are multiplied with."""
     inside = known.cell >= 0
     cell, count = known.cell[inside], len(ground)
@@ -360,7 +377,3 @@ def _near_shelters(ground: SweepGround, shelters: Sequence[Shelter], params: Par
 def _cells_of(ground: SweepGround, points: Sequence[StayPoint]) -> NDArray[np.int64]:
     at = np.array([(one.lon, one.lat) for one in points], np.float64).reshape(-1, 2)
     return ground.cell_index(at[:, 0], at[:, 1])
-
-
-def _reach(ground: SweepGround, reach: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    return ground.reachable() if reach is None else reach

@@ -1,7 +1,7 @@
 """Stay points 停留点: places where people stay overnight — under a bridge, a station's hall, a lobby open all night.
 
 Two tables in a city's folder: `stay_points.csv`, written by hand, because a city knows its own; and `stay_points_osm.csv`, which `rescue city import`
-finds in the extract (backend.geo.shelters). Begin at `of_city`. Pure.
+finds in the extract (`stay_points_osm`). Begin at `of_city`. Pure.
 """
 
 import csv

@@ -130,11 +130,13 @@ def plan_tours(
     factors: Factors = NO_FACTORS,
     rounds: int = ROUNDS,
     budget_s: float = 20.0,
+    even: bool = True,
 ) -> Plan:
     """Divide the stops among the teams. Every stop is in exactly one tour or in `unserved`.
 
     within_s: the interval in which all should be seen; nothing is planned beyond it, nor beyond a team's shift, but for what is fixed.
-    budget_s: seconds that the search may take by the wall clock. Raises `Invalid` for a stop given twice or fixed to two teams.
+    budget_s: seconds that the search may take by the wall clock. even: share the work out, at the price of some travel.
+    Raises `Invalid` for a stop given twice or fixed to two teams.
     """
     warm_up()
     began = time.perf_counter()
@@ -144,7 +146,7 @@ def plan_tours(
         return Plan((), tuple(Unserved(stop.id, "no_team") for stop in stops), time.perf_counter() - began, False)
     near, beyond = _most_valuable(stops, teams)
     case = _Case(roads, near, teams, within_s, factors)
-    cut_short = case.search(rounds, began + budget_s)
+    cut_short = case.search(rounds, began + budget_s, even=even)
     tours, unserved = case.tours(), case.unserved()
     unserved += [Unserved(stop.id, "less_valuable") for stop in beyond]
     unserved.sort(key=lambda one: one.id)
@@ -156,7 +158,7 @@ def warm_up() -> None:
     """Compile the search, once per machine (up to half a minute; then kept on disk): not to be counted as time for planning."""
     stop, team = Stop(id="", lon=0.0, lat=0.0), TourTeam(id="", mode=Mode.FOOT, lon=0.0, lat=0.0, until_s=60.0)
     case = _Case(None, [stop], [team], 600.0, NO_FACTORS)
-    case.search(2, time.perf_counter() + 600.0)
+    case.search(2, time.perf_counter() + 600.0, even=True)
 
 
 def _refuse_twice(stops: Sequence[Stop], teams: Sequence[TourTeam]) -> None:
@@ -211,7 +213,7 @@ class _Case:
         self.problem = self._problem(within_s)
         self.links = tour_search.no_tours(self.problem)
 
-    def search(self, rounds: int, stop_at: float) -> bool:
+    def search(self, rounds: int, stop_at: float, *, even: bool) -> bool:
         """Begin with the tours that stand, improve, then make them even. Returns whether the clock cut it short."""
         if not len(self.problem.service_s):
             return False
@@ -219,8 +221,9 @@ class _Case:
         tour_search.fill(self.problem, self.links)
         stood, cost_s = _copy(self.links), tour_search.cost_s(self.problem, self.links)
         had_tours = any(team.before for team in self.teams)
-        cut_short = self._improve(self.problem, rounds // 2, stop_at)
-        cut_short |= self._even(rounds // 2, stop_at)
+        cut_short = self._improve(self.problem, rounds // 2 if even else rounds, stop_at)
+        if even:
+            cut_short |= self._even(rounds // 2, stop_at)
         if had_tours and tour_search.cost_s(self.problem, self.links) > cost_s * (1 - WORTH_A_CHANGE):
             self.links = stood
         return cut_short

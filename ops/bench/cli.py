@@ -11,7 +11,7 @@ from rich.table import Table
 
 from backend import migrations
 from backend.errors import Invalid
-from ops.bench import circle, city_import, fanout, growth, intake, map_frames, nearest, positions, soak
+from ops.bench import circle, city_import, fanout, growth, intake, map_frames, nearest, positions, soak, sweep
 from ops.local import services
 
 Result = dict[str, Any]
@@ -38,6 +38,7 @@ BENCHES: dict[str, Callable[[Path | None, float], Result]] = {
     "map": lambda _, __: map_frames.run(),
     "growth": lambda _, __: growth.run(),
     "soak": lambda _, seconds: soak.run(seconds=seconds),
+    "sweep": lambda _, __: sweep.run(),
 }
 
 
@@ -46,7 +47,7 @@ def bench(name: str | None = None, *, pbf: Path | None = None, seconds: float = 
 
     Parameters
     ----------
-    name: nearest、circle、import、intake、positions、fanout、map、growth、soak；省略则全部。One of them; all when left out.
+    name: nearest、circle、import、intake、positions、fanout、map、growth、soak、sweep；省略则全部。One of them; all when left out.
     pbf: import 用的提取文件；省略则用自造的网格城市。The extract for `import`; a made-up grid city when left out.
     seconds: soak 每一轮持续多久。How long each round of `soak` lasts.
     json: 输出 JSON。Print JSON.

@@ -2,16 +2,22 @@
 
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
+from backend.campaign.score import Params, Past
+from backend.campaign.sweep_ground import SweepGround
+from backend.city import open_city
 from backend.geo.fleet import Fleet
 from backend.geo.nearest import nearest
 from backend.geo.place import LonLat
 from backend.geo.roads import Roads
-from ops.bench import cli, fanout, growth, intake, map_frames, positions, soak
+from ops.bench import cli, fanout, growth, intake, map_frames, positions, soak, sweep, sweep_fit, sweep_stream
 from ops.bench.nearest import GRAPH, fleet_of, scatter
 
 SMALL: dict[str, Callable[[], dict[str, Any]]] = {
@@ -21,7 +27,17 @@ SMALL: dict[str, Callable[[], dict[str, Any]]] = {
     "map": lambda: map_frames.run(teams=20, cases=10, seconds=1, rounds=1),
     "growth": lambda: growth.run(times=2, teams=40, rounds=5),
     "soak": lambda: soak.run(seconds=3, teams=20, sockets=4),
+    "sweep": lambda: sweep.run(cells=30, teams=3, reference_s=1, seeds=(1,), days=1, past=made_up_year()),
 }
+
+
+def made_up_year() -> Past:
+    return sweep_stream.made_up(dalian(), 3, 2_000)
+
+
+def dalian() -> SweepGround:
+    city = open_city(GRAPH.parent)
+    return SweepGround.of(city.roads, city.area.geometry)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -65,3 +81,32 @@ def test_the_tiled_city_answers_in_every_tile_as_the_city_does() -> None:
 
 def _moved(place: LonLat, east_deg: float) -> LonLat:
     return LonLat(place.lon + east_deg, place.lat)
+
+
+def test_a_sweep_without_the_real_stream_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "read_stream", lambda: sweep_stream.read_stream(tmp_path / "none.csv"))
+    told = sweep.run(cells=20, teams=2, reference_s=1)
+    assert "not here" in told["people"]["skipped"]
+
+
+def test_nights_are_told_for_every_way_of_choosing() -> None:
+    told = sweep.run(cells=20, teams=2, reference_s=1, seeds=(1, 2), days=1, past=made_up_year())["people"]
+    for way in ("evenly", "frequency_trained", "score_trained", "score_trained_stay_points", "score_rolling"):
+        assert told[way]["visited"] == 3 * sweep.NIGHT_CELLS
+        assert 0 <= told[way]["found"] <= told["reports"]
+
+
+def test_the_fit_finds_again_what_made_the_data() -> None:
+    rng = np.random.default_rng(5)
+    rows, truth = rng.exponential(1.0, (20_000, 3)), np.array([0.4, 0.1, 0.02])
+    seen = rng.poisson(rows @ truth).astype(np.float64)
+    assert sweep_fit.fit(sweep_fit.Trained(rows, seen, 100)) == pytest.approx(truth, rel=0.15)
+
+
+def test_nothing_later_than_the_moment_is_fitted_to() -> None:
+    ground, past = dalian(), made_up_year()
+    at = datetime(2016, 7, 1, 18, tzinfo=sweep_stream.ZONE)
+    known = past.until(at + timedelta(hours=Params().window_h))
+    whole, cut = (sweep_fit.train(ground, stream, [at], Params()) for stream in (past, known))
+    assert (whole.rows == cut.rows).all()
+    assert (whole.seen == cut.seen).all()
