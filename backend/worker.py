@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import in_force, metrics
 from backend.access.actor import SYSTEM
 from backend.campaign import keeping as campaigns
-from backend.campaign import warnings
+from backend.campaign import observing, warnings
 from backend.clock import Clock, SystemClock
 from backend.dispatch import distress, escalation, ladder, offers, revisits, searching
 from backend.dispatch.change import Command
@@ -30,6 +30,7 @@ from backend.stopping import Stopping
 
 REST_AFTER_FAULT = timedelta(seconds=20)
 CIRCLE_EVERY = timedelta(minutes=1)
+OUTSIDE_EVERY = timedelta(minutes=1)
 A_WHILE_S = 2.0
 """So long a turn stays with things of one kind, real seconds."""
 
@@ -56,6 +57,7 @@ class Worker:
         self.watch = Watch(office)
         self._resting: dict[object, datetime] = {}
         self._circle_at: datetime | None = None
+        self._outside_at: datetime | None = None
 
     async def run(self, ear: Ear) -> None:
         """Take turns until stopping. Cancelled, what is in hand is rolled back and another worker's."""
@@ -86,6 +88,7 @@ class Worker:
         done += await self._search()
         done += await self._each(outbox.due_notices, self._begin_notice)
         done += await self._each(notices.due, self._climb)
+        done += await self._look_outside(self.clock.now())
         await self._look_at_the_circle(self.clock.now())
         return done
 
@@ -176,6 +179,18 @@ class Worker:
         outcome = await searching.search_case(self.office, self.watch.roster, case_id, command)
         metrics.DECISION_S.observe(asyncio.get_running_loop().time() - began)
         return outcome in ("offer", "alarm")
+
+    async def _look_outside(self, now: datetime) -> int:
+        """Measured cold or heat opens a campaign, or keeps it open."""
+        if self._outside_at is not None and now < self._outside_at + OUTSIDE_EVERY:
+            return 0
+        self._outside_at = now
+        try:
+            return await observing.follow(self.office, _command("observed", now))
+        except Exception:  # noqa: BLE001 - measurements stay: they are looked at again in a minute
+            _log.exception("observed")
+            metrics.FAULTS.labels("observed").inc()
+            return 0
 
     async def _look_at_the_circle(self, now: datetime) -> None:
         if self._circle_at is not None and now < self._circle_at + CIRCLE_EVERY:

@@ -304,7 +304,9 @@ async def _run(place: Place, seed: int, console: Console, children: Mapping[str,
     for phone in phones:
         await phone.sign_in(dispatcher.login, dispatcher.password)
     begins = day_of(place.city_folder)[0].at
-    crowd = make_crowd(place.city, place.city_folder, accounts, line, place.clock, seed, first_day=begins)
+    crowd = make_crowd(
+        place.city, place.city_folder, accounts, line, place.clock, seed, first_day=begins, cold_from=BEGIN_AT
+    )
     watcher = Watcher(place.url, phones[0])
     days = Days(place.clock, begins)
     heading = f"救助圈 Rescue Circle · {place.city.name_zh} {place.city.name_en}"

@@ -11,11 +11,13 @@ from ops.load_city import read_teams
 from ops.simulate.chance import Chance
 from ops.simulate.day import DayReport
 from ops.simulate.desk import Checker, Dispatcher
+from ops.simulate.leader import Leader
 from ops.simulate.officer import Officer, World
 from ops.simulate.person import Event, Person
 from ops.simulate.phone import Line
 from ops.simulate.reporters import Reporters
 from ops.simulate.street import Street
+from ops.simulate.weather_service import Message, WeatherService
 
 
 class Crowd:
@@ -70,10 +72,11 @@ def crowd_of(
     teams: int | None = None,
     least_fix_s: float = 0.0,
     people_every: timedelta | None = None,
+    warnings: Sequence[Message] = (),
 ) -> Crowd:
     """The reporters of these reports (key and report), an officer per team of the folder, a dispatcher and a checker.
 
-    people_every: how often officers look whether a person has their team.
+    people_every: how often officers look whether a person has their team. warnings: what the weather service of the simulation sends.
     teams: only so many. The city's roads are what people drive on, whatever the server knows of them.
     """
     chance = Chance(seed)
@@ -89,7 +92,10 @@ def crowd_of(
     desks: list[Person] = [
         Dispatcher(world, accounts.of("dispatcher"), line),
         Checker(world, accounts.of("checker"), line),
+        Leader(world, accounts.of("shift_leader"), line),
     ]
+    if warnings:
+        desks.append(WeatherService(city, list(warnings), accounts.of("dispatcher"), line))
     return Crowd(world, reporters, [*officers, *desks])
 
 

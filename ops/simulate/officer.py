@@ -1,4 +1,4 @@
-"""A patrol officer with a phone: on duty by the roster, asked, under way, on the spot, back on the beat.
+"""A patrol officer with a phone: on duty by the roster, asked, under way, on the spot, back on the beat or on a campaign's tour.
 
 A small machine of explicit states; each state's method does what is due and says when it is to be looked at again. Every
 step goes through the officer's own account, and after any news the task is read afresh, so that a restart, a withdrawn
@@ -23,6 +23,7 @@ from ops.simulate.leg import Leg, plan
 from ops.simulate.person import Event
 from ops.simulate.phone import DEVICE, Line, Phone, Reply
 from ops.simulate.street import Crew, Street, Visit
+from ops.simulate.sweeper import Sweeper
 
 ANSWERS: Final = {"accept": 91.0, "decline": 6.0, "lapse": 3.0}
 """What a team does with an offer, in percent."""
@@ -40,9 +41,12 @@ DRIVE_SPREAD: Final = 0.15
 BEAT_AFTER_MINUTES: Final = (12.0, 40.0)
 BEAT_M: Final = {Mode.CAR: 2_500.0, Mode.EBIKE: 1_500.0, Mode.FOOT: 700.0}
 HOME_BEFORE: Final = timedelta(minutes=25)
-STANDING_FIX_S, BEAT_FIX_S, DRIVING_FIX_S = 240.0, 60.0, 30.0
+STANDING_FIX_S, BEAT_FIX_S, DRIVING_FIX_S, LOOKING_FIX_S = 240.0, 60.0, 30.0, 20.0
 A_MOMENT: Final = timedelta(seconds=2)
 LOOKS_FOR_A_NOTICE: Final = 3
+
+TOUR_NEWS: Final = frozenset({"campaign.opened", "sweep.planned"})
+"""Events after which a crew that has nothing to do looks whether it has a tour."""
 
 MINE: Final = frozenset(
     {
@@ -63,6 +67,12 @@ class State(StrEnum):
     DRIVING = "driving"
     ON_THE_SPOT = "on_the_spot"
     TAKING_ALONG = "taking_along"
+    TO_A_STOP = "to_a_stop"
+    LOOKING = "looking"
+
+
+IDLE: Final = frozenset({State.FREE, State.TO_A_STOP, State.LOOKING})
+"""Without a case: can be asked."""
 
 
 class World(Struct, frozen=True):
@@ -90,6 +100,7 @@ class Officer:
         self.place = LonLat(team.base_lon, team.base_lat)
         self.faults: list[str] = []
         self._account, self._phone = account, Phone(line)
+        self.sweeper = Sweeper(team.code, world.chance, self._phone, self.faults)
         self._mode = Mode(team.mode)
         self._me = ""
         self._team_id = ""
@@ -116,6 +127,8 @@ class Officer:
             State.DRIVING: self._driving,
             State.ON_THE_SPOT: self._on_the_spot,
             State.TAKING_ALONG: self._taking_along,
+            State.TO_A_STOP: self._at_the_stop,
+            State.LOOKING: self._looked,
         }
 
     async def begin(self, now: datetime) -> None:
@@ -137,6 +150,8 @@ class Officer:
         if event["kind"] in MINE and self._team_id in event["teams"] and event["actor"]["id"] != self._me:
             self._news, self._looks_left = True, LOOKS_FOR_A_NOTICE
             self.next_at = now
+        if self.sweeper.hear(event) and self.state is State.FREE and event["kind"] in TOUR_NEWS:
+            self._until = self.next_at = now
 
     async def act(self, now: datetime) -> None:
         """Look at the task after news, take the next step if it is due, report the place; nothing while a person has the team."""
@@ -184,7 +199,7 @@ class Officer:
         elif offer is not None:
             self._be_asked(offer, case, now)
         elif case is None:
-            if self.state not in (State.FREE, State.OFF_DUTY) or self._fix_at is None:
+            if self.state not in IDLE | {State.OFF_DUTY} or self._fix_at is None:
                 self._be_free(now)
         elif case["stage"] == "dispatched" and (self._case.get("id") != case["id"] or not self._under_way):
             self._take(case, now)
@@ -251,18 +266,45 @@ class Officer:
                 if self.state is State.FREE:
                     self._become(State.FREE, now + timedelta(seconds=30))
             return
+        if not self._goes_home(now) and await self.sweeper.next_stop(now):
+            self._go_to_stop(now)
+            return
         self._leg = plan(self.world.city, self._here(now), self._next_beat(now), self._mode, now)
         self._fix_at = now
         chance = self.world.chance.of("beat-rest", self.name, now.isoformat())
         until = self._leg.ends + timedelta(minutes=chance.uniform(*BEAT_AFTER_MINUTES))
         self._become(State.FREE, min(until, self._shift_ends) if self._shift_ends else until)
 
+    def _goes_home(self, now: datetime) -> bool:
+        return self._shift_ends is not None and self._shift_ends - now < HOME_BEFORE
+
     def _next_beat(self, now: datetime) -> LonLat:
         home = LonLat(self.team.base_lon, self.team.base_lat)
-        if self._shift_ends is not None and self._shift_ends - now < HOME_BEFORE:
+        if self._goes_home(now):
             return home
         near = [place for place in self.world.beats if distance_m(home, place) < BEAT_M[self._mode]]
         return self.world.chance.of("beat-place", self.name, now.isoformat()).choice([home, *near])
+
+    # --- a campaign's tour --------------------------------------------------------------------------------------------
+
+    def _go_to_stop(self, now: datetime) -> None:
+        self._leg = plan(self.world.city, self._here(now), self.sweeper.place, self._mode, now)
+        self._fix_at = now
+        self._become(State.TO_A_STOP, self._leg.ends)
+
+    async def _at_the_stop(self, now: datetime) -> None:
+        self.place, self._leg, self._fix_at = self.sweeper.place, None, now
+        self._become(State.LOOKING, now + self.sweeper.looks_for(now))
+
+    async def _looked(self, now: datetime) -> None:
+        """Nobody there: the next stop. Somebody: a case that has been arrived at."""
+        self.sweeper.done(now)
+        if await self.sweeper.find(self.place, now):
+            self._become(State.FREE, now + A_MOMENT)
+            await self._look(now)
+            return
+        self._become(State.FREE, now)
+        await self._free(now)
 
     # --- an offer -----------------------------------------------------------------------------------------------------
 
@@ -422,7 +464,8 @@ class Officer:
         if not reply.ok:
             self._trouble("position", reply)
         every_s = DRIVING_FIX_S if self.state in (State.DRIVING, State.TAKING_ALONG) else BEAT_FIX_S
-        every_s = max(every_s, self.world.least_fix_s) if self._leg else STANDING_FIX_S
+        standing_s = max(LOOKING_FIX_S, self.world.least_fix_s) if self.state is State.LOOKING else STANDING_FIX_S
+        every_s = max(every_s, self.world.least_fix_s) if self._leg else standing_s
         self._fix_at = now + timedelta(seconds=every_s)
         if self._leg is not None:
             self._fix_at = min(self._fix_at, self._leg.ends)

@@ -13,6 +13,7 @@ from ops.simulate.crowd import Crowd, crowd_of, keyed
 from ops.simulate.day import DayReport, day_of, later
 from ops.simulate.live import LiveCrowd
 from ops.simulate.phone import Line, Phone, over_network
+from ops.simulate.weather_service import Message, chain
 
 LEAST_REAL_FIX_S = 0.5
 """No phone reports its place more often than this in real time, however fast the day runs."""
@@ -64,9 +65,14 @@ def make_crowd(
     seed: int,
     *,
     first_day: datetime,
+    cold_from: timedelta | None = None,
 ) -> Crowd:
-    """The crowd for a clock that runs on: the day's reports come again every day, with ids of their own."""
+    """The crowd for a clock that runs on: the day's reports come again every day, with ids of their own.
+
+    cold_from: so long after each midnight begins what leads to the made-up cold wave; None: there is none.
+    """
     stream = endless(day_of(folder), first_day, clock.now())
+    warnings = [] if cold_from is None else cold_waves(city, first_day, clock.now(), cold_from)
     rate = clock.rate if isinstance(clock, ScaledClock) else 1.0
     return crowd_of(
         city,
@@ -77,7 +83,16 @@ def make_crowd(
         seed=seed,
         least_fix_s=LEAST_REAL_FIX_S * rate,
         people_every=PEOPLE_REAL * rate,
+        warnings=warnings,
     )
+
+
+def cold_waves(city: City, first_day: datetime, now: datetime, begins: timedelta) -> list[Message]:
+    """A cold wave on every day of the replay, from the day before `now`: those that were sent before a restart are known after it."""
+    midnight = (
+        max(first_day, now - timedelta(days=1)).astimezone(city.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
+    return [message for day in range(DAYS_AHEAD) for message in chain(midnight + timedelta(days=day) + begins)]
 
 
 def endless(reports: list[DayReport], first_day: datetime, now: datetime) -> list[tuple[str, DayReport]]:
