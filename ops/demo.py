@@ -24,6 +24,7 @@ from msgspec import Struct
 from rich.console import Console
 
 from backend import migrations
+from backend.campaign import tours
 from backend.city import City, open_city
 from backend.clock import ScaledClock
 from backend.db import make_engine
@@ -99,6 +100,7 @@ def demo(
     _say(console, "编译路网搜索（首次约半分钟） Compiling the road searches (half a minute the first time)")
     if (place := open_city(city)).roads is not None:
         warm_up(place.roads)
+        tours.warm_up()
     with ExitStack() as held:
         _say(console, "启动数据库和缓存 Starting the database and the cache")
         found = held.enter_context(services.running(folder, given=os.environ))

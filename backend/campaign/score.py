@@ -107,9 +107,9 @@ class Past(NamedTuple):
     people: Floats
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[float, float, datetime, float]]) -> Past:
-        """From (lon, lat, at, people); times with their zone."""
-        table = np.array([(lon, lat, at.timestamp(), people) for lon, lat, at, people in rows], np.float64)
+    def of(cls, rows: Sequence[tuple[float, float, datetime, float | None]]) -> Past:
+        """From (lon, lat, at, people); times with their zone. Nobody counted them: one."""
+        table = np.array([(lon, lat, at.timestamp(), people or 1.0) for lon, lat, at, people in rows], np.float64)
         return cls(*np.ascontiguousarray(table.reshape(-1, 4).T))
 
     def until(self, at: datetime) -> Past:

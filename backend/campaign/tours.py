@@ -8,7 +8,7 @@ and deterministic: the same stops and teams, in whatever order, give the same to
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -23,6 +23,9 @@ from backend.geo.matrix import matrix
 from backend.geo.modes import MODES, NO_FACTORS, Factors, Mode
 from backend.geo.roads import Roads
 
+type Places = NDArray[np.float64]
+type Between = Callable[[Roads | None, Places, Places, Mode, Factors], NDArray[np.float64]]
+"""Seconds from every place (row lon, lat) to every other; `backend.geo.matrix.matrix` is one."""
 type Reason = Literal["no_team", "no_way", "no_time", "less_valuable"]
 REASONS: Final[dict[Reason, tuple[str, str]]] = {
     "no_team": ("没有可用的队伍", "no team is available"),
@@ -131,12 +134,13 @@ def plan_tours(
     rounds: int = ROUNDS,
     budget_s: float = 20.0,
     even: bool = True,
+    between: Between = matrix,
 ) -> Plan:
     """Divide the stops among the teams. Every stop is in exactly one tour or in `unserved`.
 
     within_s: the interval in which all should be seen; nothing is planned beyond it, nor beyond a team's shift, but for what is fixed.
     budget_s: seconds that the search may take by the wall clock. even: share the work out, at the price of some travel.
-    Raises `Invalid` for a stop given twice or fixed to two teams.
+    between: seconds from places to places, for who keeps them. Raises `Invalid` for a stop given twice or fixed to two teams.
     """
     warm_up()
     began = time.perf_counter()
@@ -145,7 +149,7 @@ def plan_tours(
     if not teams:
         return Plan((), tuple(Unserved(stop.id, "no_team") for stop in stops), time.perf_counter() - began, False)
     near, beyond = _most_valuable(stops, teams)
-    case = _Case(roads, near, teams, within_s, factors)
+    case = _Case(roads, near, teams, within_s, factors, between)
     cut_short = case.search(rounds, began + budget_s, even=even)
     tours, unserved = case.tours(), case.unserved()
     unserved += [Unserved(stop.id, "less_valuable") for stop in beyond]
@@ -157,7 +161,7 @@ def plan_tours(
 def warm_up() -> None:
     """Compile the search, once per machine (up to half a minute; then kept on disk): not to be counted as time for planning."""
     stop, team = Stop(id="", lon=0.0, lat=0.0), TourTeam(id="", mode=Mode.FOOT, lon=0.0, lat=0.0, until_s=60.0)
-    case = _Case(None, [stop], [team], 600.0, NO_FACTORS)
+    case = _Case(None, [stop], [team], 600.0, NO_FACTORS, matrix)
     case.search(2, time.perf_counter() + 600.0, even=True)
 
 
@@ -205,11 +209,12 @@ class _Case:
         teams: Sequence[TourTeam],
         within_s: float,
         factors: Factors,
+        between: Between,
     ) -> None:
         self.stops, self.teams = stops, teams
         self.index = {stop.id: number for number, stop in enumerate(stops)}
         self.modes = [mode for mode in MODES if any(team.mode is mode for team in teams)]
-        self.leg_s = _legs(roads, stops, teams, self.modes, factors)
+        self.leg_s = _legs(roads, stops, teams, self.modes, factors, between)
         self.problem = self._problem(within_s)
         self.links = tour_search.no_tours(self.problem)
 
@@ -354,6 +359,7 @@ def _legs(
     teams: Sequence[TourTeam],
     modes: Sequence[Mode],
     factors: Factors,
+    between: Between,
 ) -> NDArray[np.float32]:
     """(modes, stops + teams, stops + 1) seconds; the last column, the end, costs nothing."""
     at = [(stop.lon, stop.lat) for stop in stops] + [(team.lon, team.lat) for team in teams]
@@ -361,7 +367,7 @@ def _legs(
     legs = np.zeros((len(modes), len(places), len(stops) + 1), np.float32)
     for layer, mode in enumerate(modes):
         if stops:
-            legs[layer, :, :-1] = np.minimum(matrix(roads, places, places[: len(stops)], mode, factors), NEVER_S)
+            legs[layer, :, :-1] = np.minimum(between(roads, places, places[: len(stops)], mode, factors), NEVER_S)
     return legs
 
 

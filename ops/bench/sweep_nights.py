@@ -22,7 +22,9 @@ from backend.campaign.score import Past, Scores, score
 from backend.campaign.stay_points import StayPoint
 from backend.campaign.sweep_ground import Place, SweepGround
 from backend.campaign.tours import Stop, TourTeam, plan_tours
-from backend.geo.modes import Mode
+from backend.geo.matrix import matrix
+from backend.geo.modes import Factors, Mode
+from backend.geo.roads import Roads
 from ops.bench.nearest import scatter
 from ops.bench.sweep_stream import FIRST_JUDGED, LAST_JUDGED, ZONE
 
@@ -51,6 +53,30 @@ class Told:
         return 100.0 * self.found[window_h] / max(1, self.visited)
 
 
+class KeptTimes:
+    """Car seconds between all cells, worked out once: a year of nights asks for them thousands of times."""
+
+    def __init__(self, ground: SweepGround, places: Sequence[Place]) -> None:
+        at = np.array([(one.lon, one.lat) for one in places])
+        self._index = {(lon, lat): number for number, (lon, lat) in enumerate(at.tolist())}
+        self._seconds = matrix(ground.roads, at, at, Mode.CAR)
+        self._from: dict[tuple[float, float], Floats] = {}
+        self._at = at
+
+    def between(self, roads: Roads | None, sources: Floats, targets: Floats, mode: Mode, factors: Factors) -> Floats:
+        """As `matrix`; sources may be cells or where a team begins, targets are cells."""
+        columns = [self._index[lon, lat] for lon, lat in targets.tolist()]
+        return np.stack([self._row(roads, (lon, lat), mode, factors)[columns] for lon, lat in sources.tolist()])
+
+    def _row(self, roads: Roads | None, at: tuple[float, float], mode: Mode, factors: Factors) -> Floats:
+        if at in self._index:
+            row: Floats = self._seconds[self._index[at]]
+            return row
+        if at not in self._from:
+            self._from[at] = matrix(roads, np.array([at]), self._at, mode, factors)[0]
+        return self._from[at]
+
+
 @dataclass(frozen=True)
 class Nights:
     """What is the same for every way of choosing. places: where to stop in each cell."""
@@ -63,20 +89,13 @@ class Nights:
     teams: int
     cells: int
     days: int
+    kept: KeptTimes
 
     @classmethod
     def of(cls, ground: SweepGround, past: Past, *, teams: int, cells: int, days: int) -> Nights:
-        reach = ground.reachable([Mode.CAR])
-        return cls(
-            ground,
-            past,
-            ground.cell_index(past.lon, past.lat),
-            reach,
-            ground.best_places(mode=Mode.CAR),
-            teams,
-            cells,
-            days,
-        )
+        reach, places = ground.reachable([Mode.CAR]), ground.best_places(mode=Mode.CAR)
+        kept = KeptTimes(ground, [places[n] for n in np.flatnonzero(reach).tolist()])
+        return cls(ground, past, ground.cell_index(past.lon, past.lat), reach, places, teams, cells, days, kept)
 
     def run(self, worth: Choice, seed: int) -> Told:
         """All nights, one way of choosing."""
@@ -115,7 +134,15 @@ class Nights:
             )
             for n in chosen
         ]
-        plan = plan_tours(self.ground.roads, stops, teams, within_s=ROUND_H * 3600.0, rounds=SEARCH, even=False)
+        plan = plan_tours(
+            self.ground.roads,
+            stops,
+            teams,
+            within_s=ROUND_H * 3600.0,
+            rounds=SEARCH,
+            even=False,
+            between=self.kept.between,
+        )
         for tour in plan.tours:
             yield from ((int(stop.id), stop.leave_s) for stop in tour.stops)
 
