@@ -40,6 +40,9 @@ from backend.dispatch.records import (
     ClockRowState,
     MoveCause,
     OfferState,
+    ReferralFrom,
+    ReferralState,
+    ReferralTo,
     SuggestionState,
 )
 from backend.dispatch.statistics import Bucket
@@ -50,6 +53,7 @@ from backend.patrol.duty import DutyState
 from backend.patrol.team_changes import Organisation, ShiftPattern
 from backend.policy import Colour, Danger, Hazard, Priority, Role, Unit
 from backend.policy.plans import Cover
+from backend.referral.asked import Consent, ConsentGround
 from backend.referral.facilities import FacilityKind, Level
 from backend.referral.takes import Group, Need, PlaceKind
 from backend.web import PROBLEM, Problem
@@ -87,6 +91,8 @@ NAMED: Final[Mapping[str, Any]] = {
     "CloseReason": CloseReason,
     "Colour": Colour,
     "Cover": Cover,
+    "Consent": Consent,
+    "ConsentGround": ConsentGround,
     "Danger": Danger,
     "DutyState": DutyState,
     "FacilityKind": FacilityKind,
@@ -99,6 +105,9 @@ NAMED: Final[Mapping[str, Any]] = {
     "Organisation": Organisation,
     "Outcome": Outcome,
     "PlaceKind": PlaceKind,
+    "ReferralFrom": ReferralFrom,
+    "ReferralState": ReferralState,
+    "ReferralTo": ReferralTo,
     "PointState": PointState,
     "Posture": Posture,
     "Priority": Priority,

@@ -79,6 +79,7 @@ from ops.console.looks import Looks
 from ops.console.map import MapRoutes
 from ops.console.places import Places
 from ops.console.policy import PolicyByHand
+from ops.console.referrals import Referrals
 from ops.console.replay import Replay
 from ops.console.shift import ShiftNotes
 from ops.console.stock import Stock
@@ -103,6 +104,7 @@ ROUTES: list[Any] = [
         Teams,
         Shifts,
         Facilities,
+        Referrals,
         Warnings,
         Campaigns,
         CampaignReports,

@@ -871,6 +871,101 @@ notice_receipts = Table(
     comment="Who has a notice, said by the phone itself. receiver: the device, or the session of a live feed.",
 )
 
+# --- referral --------------------------------------------------------------------------------------------------------
+
+HOLDING_A_PLACE = "state IN ('offered', 'accepted', 'arrived')"
+
+referrals = Table(
+    "referrals",
+    metadata,
+    _city(),
+    _id(),
+    Column("number", BigInteger, nullable=False, comment="yyyymmdd and a counter of five digits"),
+    _id("case_id", nullable=True),
+    _text("from_kind"),
+    _id("from_team", nullable=True),
+    _id("from_facility", nullable=True),
+    _text("to_kind"),
+    _id("to_facility", nullable=True),
+    _text("place_kind", nullable=True),
+    Column("people_count", Integer, nullable=False),
+    _text("state"),
+    _texts("regions"),
+    _at("offered_at"),
+    _text("offered_by"),
+    _at("answer_due_at"),
+    _text("consent"),
+    _text("consent_ground", nullable=True),
+    Column("level", Integer, nullable=False, server_default=text("0")),
+    _text("alarm", nullable=True),
+    _at("fires_at", nullable=True),
+    Column("eta_s", Double),
+    _at("answered_at", nullable=True),
+    _text("answered_by", nullable=True),
+    _at("reserved_until", nullable=True),
+    _at("arrived_at", nullable=True),
+    _at("handed_over_at", nullable=True),
+    _at("ended_at", nullable=True),
+    _text("because", nullable=True),
+    _sealed("to_words"),
+    _sealed("reason"),
+    _sealed("receiver"),
+    _sealed("hand_over"),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "number"),
+    ForeignKeyConstraint(["city_id", "case_id"], ["cases.city_id", "cases.id"]),
+    ForeignKeyConstraint(["city_id", "to_facility"], ["facilities.city_id", "facilities.id"], name="fk_referrals_to"),
+    ForeignKeyConstraint(
+        ["city_id", "from_facility"], ["facilities.city_id", "facilities.id"], name="fk_referrals_from"
+    ),
+    ForeignKeyConstraint(["city_id", "from_team"], ["teams.city_id", "teams.id"]),
+    _one_of("from_kind", ("team", "facility", "desk"), "from_kind"),
+    _one_of("state", ("offered", "accepted", "refused", "withdrawn", "arrived", "not_used", "handed_over"), "state"),
+    _one_of("consent", ("given", "not_needed"), "consent"),
+    CheckConstraint("(consent_ground IS NOT NULL) = (consent = 'not_needed')", name="a_ground_where_nobody_consents"),
+    CheckConstraint("(from_kind = 'facility') = (from_facility IS NOT NULL)", name="from_a_facility_that_is_named"),
+    CheckConstraint("people_count BETWEEN 1 AND 20", name="people_count"),
+    CheckConstraint("place_kind IS NULL OR to_facility IS NOT NULL", name="places_are_of_a_facility"),
+    # I14: what waits for somebody has a next moment at which somebody is told, and nothing else fires (I5).
+    CheckConstraint(f"(fires_at IS NOT NULL) = ({HOLDING_A_PLACE})", name="fires_exactly_while_it_waits"),
+    CheckConstraint(f"(ended_at IS NULL) = ({HOLDING_A_PLACE})", name="ended_exactly_when_over"),
+    Index("ix_referrals_fire", "city_id", "fires_at", postgresql_where=text("fires_at IS NOT NULL")),
+    Index("ix_referrals_to", "city_id", "to_facility", "state", postgresql_where=text("to_facility IS NOT NULL")),
+    Index("ix_referrals_city_id_case_id", "city_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+    Index("ix_referrals_city_id_offered_at", "city_id", "offered_at"),
+    comment="Somebody is to go from one pair of hands into another: asked, answered, on the way, handed over.",
+)
+
+referral_people = Table(
+    "referral_people",
+    metadata,
+    _city(),
+    _id(),
+    _id("referral_id"),
+    _id("case_id", nullable=True),
+    Column("person_index", Integer, comment="their place in the record of the case's handling, from 0"),
+    _id("person_id", nullable=True),
+    _text("sex"),
+    _text("age_band"),
+    Column("live", Boolean, nullable=False, comment="the referral is not over: nobody else is asked to take them"),
+    _sealed("told"),
+    PrimaryKeyConstraint("city_id", "id"),
+    ForeignKeyConstraint(["city_id", "referral_id"], ["referrals.city_id", "referrals.id"]),
+    CheckConstraint("person_index BETWEEN 0 AND 98", name="person_index"),
+    CheckConstraint("(case_id IS NOT NULL AND person_index IS NOT NULL) OR person_id IS NOT NULL", name="somebody"),
+    # Never two holders of one person: whoever is on the way to somebody is held out to nobody else.
+    Index(
+        "uq_referral_people_of_a_case", "city_id", "case_id", "person_index",
+        unique=True, postgresql_where=text("live AND person_index IS NOT NULL"),
+    ),
+    Index(
+        "uq_referral_people_of_the_register", "city_id", "person_id",
+        unique=True, postgresql_where=text("live AND person_id IS NOT NULL"),
+    ),
+    Index("ix_referral_people_city_id_referral_id", "city_id", "referral_id"),
+    comment="Who is referred, as far as the receiver has to know; no names.",
+)  # fmt: skip
+
 # --- the ground ------------------------------------------------------------------------------------------------------
 
 regions = Table(

@@ -55,6 +55,11 @@ class Event(Struct, frozen=True, kw_only=True):
     command_id: UUID | None
     data: dict[str, Any]
 
+    @property
+    def facilities(self) -> list[UUID]:
+        """The stations and hospitals whose staff it concerns, beyond regions and teams."""
+        return [UUID(str(one)) for one in self.data.get("facilities", ())]
+
 
 async def append(tx: AsyncConnection, city_id: str, entries: Sequence[Entry], *, now: datetime) -> list[Event]:
     """Write the entries after the last one. Call it last in the transaction: it holds the log until the commit."""

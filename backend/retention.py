@@ -119,6 +119,18 @@ RULES: Final = (
         "stock_notes", "stock_moves", lambda r: r.persons,
         "t.note_sealed IS NOT NULL AND t.at < :before", ("note_sealed",),
     ),
+    Rule(
+        "referrals", "referrals", lambda r: r.persons,
+        """t.ended_at < :before AND (t.to_words_sealed IS NOT NULL OR t.reason_sealed IS NOT NULL
+            OR t.receiver_sealed IS NOT NULL OR t.hand_over_sealed IS NOT NULL)""",
+        ("to_words_sealed", "reason_sealed", "receiver_sealed", "hand_over_sealed"),
+    ),
+    Rule(
+        "referred_people", "referral_people", lambda r: r.persons,
+        """t.told_sealed IS NOT NULL AND EXISTS (
+            SELECT 1 FROM referrals f WHERE f.city_id = t.city_id AND f.id = t.referral_id AND f.ended_at < :before)""",
+        ("told_sealed",),
+    ),
     Rule("reasons", "event_words", lambda r: r.persons, _IN_A_CLOSED_CASE),
     Rule("parked_calls", "parked_calls", lambda r: r.parked_calls, "t.parked_at < :before"),
     Rule("decisions", "decisions", lambda r: r.decisions, "t.made_at < :before"),

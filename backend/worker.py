@@ -26,6 +26,7 @@ from backend.dispatch.ladder import Ways
 from backend.live.notices import Told
 from backend.notify import notices, outbox
 from backend.office import Office
+from backend.referral import waiting
 from backend.stopping import Stopping
 
 REST_AFTER_FAULT = timedelta(seconds=20)
@@ -84,6 +85,7 @@ class Worker:
         done += await self._each(campaigns.due, self._follow)
         done += await self._each(campaigns.due_proposals, self._go_up)
         done += await self._each(campaigns.due_arrivals, self._note_arrival)
+        done += await self._each(waiting.due, self._referral)
         done += await self._each(revisits.due_revisits, self._revisit)
         done += await self._search()
         done += await self._each(outbox.due_notices, self._begin_notice)
@@ -132,6 +134,9 @@ class Worker:
 
     async def _distress(self, distress_id: UUID, command: Command) -> bool:
         return await distress.escalate(self.office, distress_id, command)
+
+    async def _referral(self, referral_id: UUID, command: Command) -> bool:
+        return await waiting.fire(self.office, referral_id, command)
 
     async def _revisit(self, revisit_id: UUID, command: Command) -> bool:
         return await revisits.open_revisit(self.office, revisit_id, command) is not None

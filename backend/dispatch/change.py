@@ -22,7 +22,7 @@ from backend.bulk import add_rows
 from backend.dispatch.lifecycle import Stage
 from backend.dispatch.move import demand_recent
 from backend.dispatch.notices import enqueue_notices
-from backend.dispatch.records import Approval, Case, ClockRow, DistressCall, Offer, Revisit, Row
+from backend.dispatch.records import Approval, Case, ClockRow, DistressCall, Offer, Referral, Revisit, Row
 from backend.dispatch.tables import NOT_IN_LOG, TABLES, key_of
 from backend.dispatch.words import Words
 from backend.dispatch.words import keep as keep_words
@@ -65,13 +65,15 @@ class Answer(Struct, frozen=True, kw_only=True):
     approval_id: UUID | None = None
     revisit_due_at: datetime | None = None
     distress_id: UUID | None = None
+    referral_id: UUID | None = None
     warnings: list[dict[str, Any]] = []
 
 
 class Change(Struct, frozen=True, kw_only=True):
     """One event to be: its kind, the rows (before, after), facts for people, and whom it concerns beyond the case.
 
-    facts: codes and numbers only, the log keeps them for ever. words: what somebody wrote, kept apart.
+    facts: codes and numbers only, the log keeps them for ever. words: what somebody wrote, kept apart. facilities: whose staff
+    it concerns. case_id: the case that it is about without changing it.
     """
 
     kind: str
@@ -80,6 +82,8 @@ class Change(Struct, frozen=True, kw_only=True):
     regions: Sequence[str] = ()
     teams: Sequence[UUID] = ()
     words: Words | None = None
+    facilities: Sequence[UUID] = ()
+    case_id: UUID | None = None
 
     def case(self) -> Case | None:
         """The case it changes, as it is afterwards."""
@@ -151,6 +155,7 @@ def _answer(seq: int, changes: Sequence[Change]) -> Answer:
         offer_id=offer.id if offer else None,
         approval_id=next((row.id for row in rows if isinstance(row, Approval)), None),
         revisit_due_at=next((row.due_at for row in rows if isinstance(row, Revisit) and row.state == "due"), None),
+        referral_id=next((row.id for row in rows if isinstance(row, Referral)), None),
         distress_id=next((row.id for row in rows if isinstance(row, DistressCall)), None),
         warnings=[w for change in changes for w in change.facts.get("warnings", ())],
     )
@@ -164,6 +169,7 @@ def entry(change: Change, command: Command) -> log.Entry:
     teams |= {after.team_id for _, after in change.rows if isinstance(after, Offer)}
     clock = {} if command.phone_off_s is None else {"phone_clock_off_s": command.phone_off_s}
     words = {"words": change.words.digest()} if change.words else {}
+    concerned = {"facilities": list(change.facilities)} if change.facilities else {}
     return log.Entry(
         kind=change.kind,
         actor=command.by,
@@ -171,10 +177,10 @@ def entry(change: Change, command: Command) -> log.Entry:
         # A case that moves is told to those it leaves, too.
         regions=list(dict.fromkeys([*(before.regions if before else ()), *case.regions])) if case else change.regions,
         teams=sorted(teams),
-        case_id=case.id if case else None,
+        case_id=case.id if case else change.case_id,
         case_version=case.version if case else None,
         command_id=command.id,
-        data={"rows": _told(change.rows), **change.facts, **clock, **words},
+        data={"rows": _told(change.rows), **change.facts, **concerned, **clock, **words},
     )
 
 

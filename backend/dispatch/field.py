@@ -1,5 +1,6 @@
 """What a team does outdoors: arrive, and handle 处置 under the rules of protection. Also done offline and sent later."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -79,9 +80,34 @@ def _off_by(case: Case, arrival: Arrival) -> float | None:
     return off_m
 
 
-async def handle(office: Office, case_id: UUID, handling: Handling, command: Command) -> Answer:
+Referring = Callable[[AsyncConnection, Office, Case, Handling, Command], Awaitable[tuple[Handling, Sequence[Change]]]]
+"""What a record that names a referral means for it: the record with what the referral knows, and the referral's own change."""
+
+
+async def by_no_referral(
+    _tx: AsyncConnection, _office: Office, _case: Case, handling: Handling, _command: Command
+) -> tuple[Handling, Sequence[Change]]:
+    """Where nobody follows referrals none can be named."""
+    if handling.hand_over is not None and handling.hand_over.referral_id is not None:
+        raise no_such_referral()
+    return handling, ()
+
+
+def no_such_referral() -> Invalid:
+    """The refusal."""
+    return Invalid(
+        "没有这项转介，或不属于本案卷。",
+        "There is no such referral, or it is not of this case.",
+        code="no_such_referral",
+        field="handling.hand_over.referral_id",
+    )
+
+
+async def handle(
+    office: Office, case_id: UUID, handling: Handling, command: Command, referring: Referring = by_no_referral
+) -> Answer:
     """处置反馈: what was found and done. Raises Invalid `protection` listing every rule that is not kept (DOMAIN §4), and
-    `no_such_signature` for a signature that has not come in."""
+    `no_such_signature` for a signature that has not come in. referring: backend.referral.handing.by_referral."""
     policy = office.city.policy
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:
@@ -89,6 +115,7 @@ async def handle(office: Office, case_id: UUID, handling: Handling, command: Com
         case = await find.lock_case(tx, office, case_id)
         command.demand(office, "case:handle", case.as_object())
         handling = await with_photos(tx, office, case, handling)
+        handling, referred = await referring(tx, office, case, handling, command)
         _demand_protection(handling, policy)
         clocks = await find.clocks_of(tx, office, case.id)
         after = consequences(handling, policy)
@@ -108,7 +135,7 @@ async def handle(office: Office, case_id: UUID, handling: Handling, command: Com
         change = Change(kind="case.handled", rows=rows, facts=_told(handling, after, policy))
         assert case.team_id is not None
         drawn = await stock.given(tx, office, case, handling, case.team_id, command)
-        return await record(tx, office, command, change, *drawn)
+        return await record(tx, office, command, change, *drawn, *referred)
 
 
 def _demand_protection(handling: Handling, policy: Policy) -> None:

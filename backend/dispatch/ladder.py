@@ -95,7 +95,7 @@ async def climb(office: Office, notice_id: UUID, ways: Ways, command: Command) -
 def _of(message: Message, now: datetime) -> Notice | None:
     """The notice that a message of the outbox stands for; None where `to` names nobody."""
     what, _, rest = message.to.partition(":")
-    if what not in ("team", "role", "ground", "off_duty") or not rest:
+    if what not in ("team", "role", "ground", "off_duty", "facility") or not rest:
         return None
     return Notice(
         id=message.id,

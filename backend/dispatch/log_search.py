@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, cast, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log
@@ -152,6 +153,8 @@ def _within(scope: str, by: Actor) -> ColumnElement[bool]:
         return e.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text)))
     if scope == "team" and by.team_id is not None:
         return e.teams.bool_op("@>")(cast([by.team_id], ARRAY(Uuid)))
+    if scope == "facility" and by.facility_id is not None:
+        return e.data["facilities"].bool_op("@>")(cast([str(by.facility_id)], JSONB))
     return literal(False)
 
 

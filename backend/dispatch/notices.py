@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.access.keys import is_newest
 from backend.dispatch.lifecycle import STAGE_NAMES
-from backend.dispatch.records import Case, DistressCall, Offer
+from backend.dispatch.records import Case, DistressCall, Offer, Referral
 from backend.notify.outbox import enqueue
 from backend.office import Office
 
@@ -51,6 +51,8 @@ async def enqueue_notices(tx: AsyncConnection, office: Office, command: "Command
             await _to_team(tx, office, command, change)
         if change.kind == "case.detailed":
             await _to_the_crew(tx, office, command, change)
+        if change.kind.startswith("referral."):
+            await _of_referral(tx, office, command, change)
         if change.kind.startswith("team.distress"):
             await _of_distress(tx, office, command, change)
         await _to_team_with_the_case(tx, office, command, change)
@@ -123,6 +125,34 @@ async def _of_distress(tx: AsyncConnection, office: Office, command: "Command", 
     for role in change.facts.get("told", ()):
         to = f"role:{role}:{call.regions[0]}"
         await enqueue(tx, office, "push", to, message, only_while="distress_is_open", now=command.now)
+
+
+async def _of_referral(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
+    """facts `told`: the side that gives, the one that receives, or a role. What asks for an answer is of use until there is one."""
+    referral = next(after for _, after in change.rows if isinstance(after, Referral))
+    message: dict[str, Any] = {
+        "kind": change.kind,
+        "referral_id": referral.id,
+        "number": referral.number,
+        "alarm": change.facts.get("alarm"),
+    }
+    asks = change.kind in ("referral.offered", "referral.escalated")
+    for who in change.facts.get("told", ()):
+        for to in _sides(referral, who):
+            await enqueue(
+                tx, office, "push", to, message, case_id=referral.case_id, now=command.now,
+                only_while="referral_waits" if asks else None,
+            )  # fmt: skip
+
+
+def _sides(referral: Referral, who: str) -> list[str]:
+    """Where a notice goes: to a side's team or staff, or to a role of the region."""
+    if who == "receiver":
+        return [f"facility:{referral.to_facility}"] if referral.to_facility else []
+    if who == "giver":
+        teams = [f"team:{team_id}" for team_id in referral.teams()]
+        return [*teams, *([f"facility:{referral.from_facility}"] if referral.from_facility else [])]
+    return [f"role:{who}:{referral.regions[0]}"]
 
 
 async def _to_partners(tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]) -> None:

@@ -165,6 +165,15 @@ def _as_shown(team: dict[str, Any], duty: Duty, place: dict[str, Any]) -> dict[s
     return shown
 
 
+class _Concerning(Struct, frozen=True):
+    """What of an alarm decides who sees it; none of them is a facility's."""
+
+    kind: str
+    regions: list[str]
+    teams: list[UUID]
+    facilities: tuple[UUID, ...] = ()
+
+
 async def marks(tx: AsyncConnection, office: Office, by: Actor, *, after: int, until: int) -> list[Mark]:
     """Alarms that the actor may see among the events with after < seq ≤ until, oldest first, `MARKS_AT_MOST` of them."""
     e, c = db.events.c, db.cases.c
@@ -179,7 +188,7 @@ async def marks(tx: AsyncConnection, office: Office, by: Actor, *, after: int, u
     return [
         Mark(seq=row.seq, at=row.recorded_at, kind=row.kind, case_id=row.case_id, number=row.number)
         for row in await tx.execute(query)
-        if may_see(roles, by, row)
+        if may_see(roles, by, _Concerning(row.kind, row.regions, row.teams))
     ]
 
 

@@ -21,6 +21,11 @@ ClockRowState = Literal["running", "paused", "met", "missed", "cancelled"]
 SuggestionState = Literal["open", "joined", "dismissed"]
 ApprovalAction = Literal["suspend", "extend", "return", "void"]
 ApprovalState = Literal["asked", "granted", "refused", "withdrawn"]
+ReferralState = Literal["offered", "accepted", "refused", "withdrawn", "arrived", "not_used", "handed_over"]
+ReferralFrom = Literal["team", "facility", "desk"]
+ReferralTo = Literal[
+    "facility", "regional_centre", "hospital", "police", "foreign_affairs", "womens_federation", "family", "other_city"
+]
 MoveCause = Literal["moved", "counted", "given"]
 
 
@@ -241,6 +246,92 @@ class StockMove(Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class Referral(Struct, frozen=True, kw_only=True):
+    """转介: people are to go into other hands. from_team: who brings them, also where a desk asked. fires_at: when somebody is told next.
+
+    level: how far up the chain it has gone while nobody answered. reserved_until: the place is kept for them so long. because: why
+    it ended by itself. eta_s: seconds by road when it was offered. receiver: who said yes there; hand_over: what was signed.
+    """
+
+    id: UUID
+    number: int
+    case_id: UUID | None
+    from_kind: ReferralFrom
+    from_team: UUID | None
+    from_facility: UUID | None
+    to_kind: ReferralTo
+    to_facility: UUID | None
+    place_kind: str | None
+    people_count: int
+    state: ReferralState
+    regions: list[str]
+    offered_at: datetime
+    offered_by: str
+    answer_due_at: datetime
+    consent: Literal["given", "not_needed"]
+    consent_ground: str | None
+    level: int = 0
+    alarm: str | None = None
+    fires_at: datetime | None = None
+    eta_s: float | None = None
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+    reserved_until: datetime | None = None
+    arrived_at: datetime | None = None
+    handed_over_at: datetime | None = None
+    ended_at: datetime | None = None
+    because: str | None = None
+    to_words: str | None = None
+    reason: str | None = None
+    receiver: str | None = None
+    hand_over: dict[str, Any] = {}
+
+    def as_object(self) -> Object:
+        """What permissions to read ask about."""
+        return Object(regions=self.regions, teams=self.teams(), facilities=self.facilities())
+
+    def as_given(self) -> Object:
+        """The side that gives: it may take back."""
+        of = [self.from_facility] if self.from_facility is not None else []
+        return Object(regions=self.regions, teams=self.teams(), facilities=of)
+
+    def as_received(self) -> Object:
+        """The side that receives: it answers. A desk does it for those who say it on the phone."""
+        return Object(regions=self.regions, facilities=[self.to_facility] if self.to_facility is not None else [])
+
+    def teams(self) -> list[UUID]:
+        return [self.from_team] if self.from_team is not None else []
+
+    def facilities(self) -> list[UUID]:
+        return [one for one in (self.to_facility, self.from_facility) if one is not None]
+
+
+class ReferralPerson(Struct, frozen=True, kw_only=True):
+    """One of those who are referred. person_index: in the record of the case's handling. told: what the receiver must know."""
+
+    id: UUID
+    referral_id: UUID
+    case_id: UUID | None
+    person_index: int | None
+    person_id: UUID | None
+    sex: str
+    age_band: str
+    live: bool
+    told: dict[str, Any] = {}
+
+
 Row = (
-    Case | Offer | ClockRow | Link | Suggestion | Approval | HandlingRow | Revisit | CallBack | DistressCall | StockMove
+    Case
+    | Offer
+    | ClockRow
+    | Link
+    | Suggestion
+    | Approval
+    | HandlingRow
+    | Revisit
+    | CallBack
+    | DistressCall
+    | StockMove
+    | Referral
+    | ReferralPerson
 )

@@ -12,6 +12,8 @@ from backend.dispatch.records import (
     HandlingRow,
     Link,
     Offer,
+    Referral,
+    ReferralPerson,
     Revisit,
     Row,
     StockMove,
@@ -31,6 +33,8 @@ TABLES: dict[type[Row], Table] = {
     CallBack: db.call_backs,
     DistressCall: db.distress_calls,
     StockMove: db.stock_moves,
+    Referral: db.referrals,
+    ReferralPerson: db.referral_people,
 }
 
 # Not told by the log: when the machine looks next (a schedule), and what somebody wrote (it may be about a person; the log
@@ -39,6 +43,7 @@ _SCHEDULES: dict[str, frozenset[str]] = {
     "cases": frozenset({"search_at"}),
     "clocks": frozenset({"fires_at"}),
     "distress_calls": frozenset({"escalates_at"}),
+    "referrals": frozenset({"fires_at"}),
 }
 NOT_IN_LOG: dict[str, frozenset[str]] = {
     table.name: _SCHEDULES.get(table.name, frozenset()) | {field.name for field in fields_of(table)}

@@ -30,6 +30,7 @@ ACTIONS = {
     "note": "case:approve",
     "call": "contact:read",
     "facility": "facility:read",
+    "referral": "referral:read",
     "stock": "stock:read",
 }
 POSITIONS = "team:read"
@@ -53,6 +54,8 @@ class Concerning(Protocol):
     def regions(self) -> Sequence[str]: ...
     @property
     def teams(self) -> Sequence[UUID]: ...
+    @property
+    def facilities(self) -> Sequence[UUID]: ...
 
 
 def action_of(kind: str) -> str | None:
@@ -66,7 +69,11 @@ def may_see(roles: Roles, actor: Actor, event: Concerning) -> bool:
     Nobody owns an event: what `own` would decide here, the hub could not decide for several people at once.
     """
     action = action_of(event.kind)
-    return action is not None and allowed(roles, actor, action, Object(regions=event.regions, teams=event.teams))
+    return action is not None and allowed(roles, actor, action, _about(event))
+
+
+def _about(event: Concerning) -> Object:
+    return Object(regions=event.regions, teams=event.teams, facilities=event.facilities)
 
 
 def may_follow(roles: Roles, actor: Actor, *, team_id: UUID, regions: Sequence[str]) -> bool:

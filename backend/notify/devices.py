@@ -171,6 +171,8 @@ def _meant(office: Office, to: str) -> ColumnElement[bool]:
         return and_(a.team_id == UUID(rest), on_duty(office, UUID(rest)))
     if what == "off_duty":
         return and_(a.team_id == UUID(rest), ~on_duty(office, UUID(rest)))
+    if what == "facility":
+        return a.facility_id == UUID(rest)
     role, _, region = rest.partition(":")
     meant = office.city.concerned(region.split(",")) if what == "ground" else office.city.lineage([region])
     above = cast(list(meant), ARRAY(Text))

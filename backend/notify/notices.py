@@ -142,6 +142,7 @@ def _wanted() -> ColumnElement[bool]:
         (n.told["only_while"].astext == "distress_is_open", _nobody_has_answered()),
         (n.told["only_while"].astext == "campaign_is_proposed", _campaign_is_proposed()),
         (n.told["only_while"].astext == "call_in_is_open", _team_has_not_come()),
+        (n.told["only_while"].astext == "referral_waits", _referral_waits()),
         else_=true(),
     )
 
@@ -174,6 +175,12 @@ def _team_has_not_come() -> ColumnElement[bool]:
     called = cast(n.told["call_id"].astext, Uuid)
     runs = exists().where(k.city_id == c.city_id, k.id == c.campaign_id, k.state == "running")
     return exists().where(c.city_id == n.city_id, c.id == called, c.came_at.is_(None), runs)
+
+
+def _referral_waits() -> ColumnElement[bool]:
+    n, r = db.notices.c, db.referrals.c
+    asked = cast(n.told["referral_id"].astext, Uuid)
+    return exists().where(r.city_id == n.city_id, r.id == asked, r.state == "offered")
 
 
 def _team_has_yet_to_begin() -> ColumnElement[bool]:

@@ -15,12 +15,12 @@ from sqlalchemy import CursorResult, RowMapping, Select, and_, func, insert, not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import personal
-from backend.db import campaign_calls, campaigns, cases, distress_calls, offers, outbox
+from backend.db import campaign_calls, campaigns, cases, distress_calls, offers, outbox, referrals
 from backend.ids import new_id
 from backend.notify.senders import Message, Way
 from backend.office import Office
 
-OnlyWhile = Literal["case_is_open", "distress_is_open", "campaign_is_proposed", "call_in_is_open"]
+OnlyWhile = Literal["case_is_open", "distress_is_open", "campaign_is_proposed", "call_in_is_open", "referral_waits"]
 CLOSED = ("assisted", "refused", "voided", "joined")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
 LONGEST_ERROR = 300
@@ -55,7 +55,8 @@ async def enqueue(
 
     A message with `offer_id` is sent only while that offer is live; `only_while="case_is_open"` is for what is of no use
     once the case is closed, `"distress_is_open"` (the message has its `distress_id`) once that call is answered,
-    `"campaign_is_proposed"` (`campaign_id`) once somebody answered, `"call_in_is_open"` (`call_id`) once the team came.
+    `"campaign_is_proposed"` (`campaign_id`) once somebody answered, `"call_in_is_open"` (`call_id`) once the team came,
+    `"referral_waits"` (`referral_id`) once that referral is answered or taken back.
     now: when it happened. send_at: not before (the machine's time).
     """
     if only_while is not None:
@@ -156,7 +157,7 @@ async def still_wanted(tx: AsyncConnection, office: Office, messages: Sequence[M
         unanswered = select(distress_calls.c.id).where(distress_calls.c.city_id == office.city_id)
         unanswered = unanswered.where(distress_calls.c.id.in_(calls), distress_calls.c.answered_at.is_(None))
         alive |= set((await tx.execute(unanswered)).scalars())
-    for only, query in _CAMPAIGNS.items():
+    for only, query in _OTHERS.items():
         if ids := [id_ for bound_to, id_ in bound.values() if bound_to == only and id_ is not None]:
             alive |= set((await tx.execute(query(office.city_id, ids))).scalars())
     return {message_id for message_id, (only, id_) in bound.items() if only is None or id_ in alive}
@@ -173,9 +174,17 @@ def _still_called(city_id: str, ids: Sequence[UUID]) -> Select[Any]:
     return select(c.id).where(c.city_id == city_id, c.id.in_(ids), c.came_at.is_(None), runs)
 
 
-_CAMPAIGNS: Final = {"campaign_is_proposed": _proposed, "call_in_is_open": _still_called}
+def _unanswered(city_id: str, ids: Sequence[UUID]) -> Select[Any]:
+    r = referrals.c
+    return select(r.id).where(r.city_id == city_id, r.id.in_(ids), r.state == "offered")
+
+
+_OTHERS: Final = {
+    "campaign_is_proposed": _proposed, "call_in_is_open": _still_called, "referral_waits": _unanswered
+}  # fmt: skip
 _NAMED_BY: Final = {
-    "distress_is_open": "distress_id", "campaign_is_proposed": "campaign_id", "call_in_is_open": "call_id"
+    "distress_is_open": "distress_id", "campaign_is_proposed": "campaign_id", "call_in_is_open": "call_id",
+    "referral_waits": "referral_id",
 }  # fmt: skip
 
 

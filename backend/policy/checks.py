@@ -113,6 +113,7 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("outcomes", "revisit_after"): p.outcomes.revisit_after,
         ("protection", "report_up_within"): p.protection.report_up_within,
+        **{("referral", name): getattr(p.referral, name) for name in ("answer", "answer_step", "hold")},
         ("verification", "stay_at_least"): p.verification.stay_at_least,
         ("verification", "entered_within"): p.verification.entered_within,
         **{("notify", name): getattr(p.notify, name) for name in p.notify.__struct_fields__},

@@ -201,9 +201,14 @@ class Verification(msgspec.Struct, frozen=True):
 
 
 class Referral(msgspec.Struct, frozen=True):
-    """Clocks after arrival at a station, and the revisits of those who went home (DOMAIN §4, 9 and 10)."""
+    """Referrals' own clocks; those after arrival at a station, and the revisits of those who went home (DOMAIN §4, 9 and 10).
+
+    answer_step: between one rung and the next while nobody answers. hold: how long a place is kept for people on the way.
+    """
 
     answer: Span
+    answer_step: Span
+    hold: Span
     search_notice: Span
     dna_request: Span
     dna_answer: Span

@@ -155,13 +155,36 @@ async def change_facility(
     return after
 
 
+async def facility_for(
+    tx: AsyncConnection, office: Office, facility_id: UUID, *, by: Actor | None = None, held: bool = False
+) -> Facility:
+    """One facility as it is. by: who must be able to know of it. held: its row is locked, so that its places stand still.
+
+    Raises NotFound.
+    """
+    f = db.facilities.c
+    query = select(*_COLUMNS).where(f.city_id == office.city_id, f.id == facility_id)
+    row = (await tx.execute(query.with_for_update() if held else query)).first()
+    if row is None:
+        raise _no_such_facility()
+    listed = await places_of(tx, office, only=facility_id)
+    facility = Facility(**row._mapping, places=listed.get(facility_id, []))
+    if by is not None and facility.hidden and not _may(office, by, "facility:read", facility):
+        raise _no_such_facility()
+    return facility
+
+
+def _no_such_facility() -> NotFound:
+    return NotFound("没有这个机构。", "There is no such facility.")
+
+
 async def _lock(tx: AsyncConnection, office: Office, facility_id: UUID, by: Actor) -> Facility:
     f = db.facilities.c
     mine = and_(f.city_id == office.city_id, f.id == facility_id)
     row = (await tx.execute(select(*_COLUMNS).where(mine).with_for_update())).first()
     demand(office.city.policy.roles, by, "facility:write")
     if row is None:
-        raise NotFound("没有这个机构。", "There is no such facility.")
+        raise _no_such_facility()
     listed = await places_of(tx, office, only=facility_id)
     facility = Facility(**row._mapping, places=listed.get(facility_id, []))
     demand(office.city.policy.roles, by, "facility:write", _object(office, facility))

@@ -100,7 +100,7 @@ async def fitting(office: Office, wanted: Wanted, *, by: Actor, now: datetime) -
     async with office.db.connect() as tx:
         case = await _case_of(tx, office, wanted, by)
         known = [one for one in await list_facilities(tx, office, by) if wanted.kind in (None, one.kind)]
-        held = await places.held(tx, office)
+        held = await places.held(tx, office, now)
         mode = await _mode_of(tx, office, case.team_id if case else None)
         outside = (await weather.current(tx, office, now)).state
     place = LonLat(case.lon, case.lat) if case else wanted.place
@@ -164,10 +164,12 @@ def _seconds(
     return [round(float(in_s), 1) if np.isfinite(in_s) else None for in_s in row]
 
 
-async def seconds_to(tx: AsyncConnection, office: Office, case: Case, one: Facility, now: datetime) -> float | None:
-    """Seconds by road from a case to one facility."""
-    mode, outside = await _mode_of(tx, office, case.team_id), (await weather.current(tx, office, now)).state
-    return _seconds(office, LonLat(case.lon, case.lat), [one], mode, now, outside)[0]
+async def seconds_between(
+    tx: AsyncConnection, office: Office, start: LonLat, goal: Facility, team_id: UUID | None, now: datetime
+) -> float | None:
+    """Seconds by road from a place to one facility, as this team moves."""
+    mode, outside = await _mode_of(tx, office, team_id), (await weather.current(tx, office, now)).state
+    return _seconds(office, start, [goal], mode, now, outside)[0]
 
 
 async def _mode_of(tx: AsyncConnection, office: Office, team_id: UUID | None) -> Mode:

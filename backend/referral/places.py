@@ -6,17 +6,19 @@ take the last one.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.errors import Invalid
 from backend.office import Office
 from backend.referral.fitting import Room
+from backend.referral.states import HOLDING
 from backend.referral.takes import PlaceKind
 
 
@@ -73,6 +75,21 @@ Held = defaultdict[UUID, Counter[PlaceKind]]
 """Facility → how many of its places are held, by kind."""
 
 
-async def held(tx: AsyncConnection, office: Office, *, only: UUID | None = None) -> Held:  # noqa: ARG001 - nobody refers yet
-    """Places that are held now, of every facility or of one."""
-    return defaultdict(Counter)
+LONGEST_STAY: Final = timedelta(days=31)
+
+
+async def held(tx: AsyncConnection, office: Office, now: datetime, *, only: UUID | None = None) -> Held:
+    """Places that are held now, of every facility or of one: by those who are on the way, and by those who were handed over
+    within `[referral] stay_at_most`."""
+    r = db.referrals.c
+    span = office.city.policy.referral.stay_at_most
+    stay = timedelta(seconds=span.seconds) if span.is_elapsed else LONGEST_STAY
+    there = (r.state == "handed_over") & (r.handed_over_at > now - stay)
+    query = select(r.to_facility, r.place_kind, func.sum(r.people_count)).group_by(r.to_facility, r.place_kind)
+    query = query.where(r.city_id == office.city_id, r.place_kind.is_not(None), r.state.in_(HOLDING) | there)
+    if only is not None:
+        query = query.where(r.to_facility == only)
+    found: Held = defaultdict(Counter)
+    for facility_id, kind, count in await tx.execute(query):
+        found[facility_id][kind] += count
+    return found

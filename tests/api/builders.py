@@ -314,6 +314,14 @@ def a_facility(code: str, *, hidden: bool = False) -> dict[str, Any]:
     return {"code": code, "kind": "shelter", "name": "中山庇护点", **place, "capacity": 12, "hidden": hidden}
 
 
+def a_wish(case_id: str | None) -> dict[str, Any]:
+    """Somebody of a case is to go to the police, who have agreed to be asked."""
+    return {"case_id": case_id, "to_kind": "police", "to_words": "派出所值班室", "people": [{}], "consent": "given"}
+
+
+A_PAPER = {"receiver": "民警王某", "signed_by_giver": True, "signed_by_receiver": True}
+
+
 def a_browser(endpoint: str = "https://push.example.cn/send/1") -> dict[str, Any]:
     """A device as a browser registers it, with keys of its own."""
     keys = {"p256dh": public_key(ec.generate_private_key(ec.SECP256R1())), "auth": "c2l4dGVlbiBieXRlcyEhIQ"}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 import pyotp
@@ -11,6 +12,7 @@ from backend.db import notices
 from backend.ids import new_id
 from backend.notify.receipts import Told, code_for
 from tests.api.builders import (
+    A_PAPER,
     CITY,
     IN_XIGANG,
     IN_ZHONGSHAN,
@@ -24,6 +26,7 @@ from tests.api.builders import (
     a_photo,
     a_report,
     a_team,
+    a_wish,
 )
 from tests.api.two_of_everything import WHY, a_campaign
 from tests.campaign.warnings_made import an_alert
@@ -77,6 +80,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await staff.desk.did(f"/api/cases/{case_id}/verify", {"note": "已电话回访"})
     await _decide(api, staff)
     await _find_somebody(api, staff)
+    await _refer(api, staff)
     await _call_for_help(api, staff)
     await _supplies(staff)
     await _look_at_the_city(api, staff)
@@ -245,6 +249,31 @@ async def _supplies(staff: Staff) -> None:
     assert (await staff.desk.saw("/api/stock"))["places"]
     assert await staff.desk.saw("/api/stock/moves", place=team)
     assert len((await staff.officer.saw("/api/stock"))["places"]) == 1
+
+
+async def _refer(api: Api, staff: Staff) -> None:
+    """Accepted and handed over, refused, taken back."""
+    desk = staff.desk
+    ways: list[dict[str, Any]] = [
+        {"accept": {"receiver": "民警王某"}, "arrived": {}, "hand-over": {"paper": A_PAPER}},
+        {"refuse": WHY},
+        {"withdraw": WHY},
+    ]
+    for steps in ways:
+        referral_id = await _referred(api, desk)
+        for verb, body in steps.items():
+            await desk.did(f"/api/referrals/{referral_id}/{verb}", body)
+        assert (await desk.saw(f"/api/referrals/{referral_id}"))["to_words"]
+    assert await desk.saw("/api/referrals", open="false")
+
+
+async def _referred(api: Api, desk: Person, *, accepted: bool = False) -> str:
+    case_id = await _reported(api, OUTSIDE, next(_numbers))
+    await desk.did(f"/api/cases/{case_id}/accept")
+    referral_id = str((await desk.did("/api/referrals", {"wish": a_wish(case_id)}))["referral_id"])
+    if accepted:
+        await desk.did(f"/api/referrals/{referral_id}/accept", {"receiver": "民警王某"})
+    return referral_id
 
 
 async def _look_at_the_city(api: Api, staff: Staff) -> None:
@@ -423,6 +452,10 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
     for n, verb in enumerate(("approve", "decline")):
         stock[f"POST /api/campaigns/{{campaign_id}}/{verb}"] = [await _proposed(api, 10 * n + m + 10) for m in range(3)]
     stock["POST /api/campaigns/{campaign_id}/close"] = [await a_campaign(api, 40 + n) for n in range(3)]
+    for verb in ("accept", "refuse", "withdraw", "arrived", "hand-over"):
+        stock[f"POST /api/referrals/{{referral_id}}/{verb}"] = [
+            await _referred(api, desk, accepted=verb in ("arrived", "hand-over")) for _ in range(3)
+        ]
     waiting = [await _reported(api, OUTSIDE, n) for n in range(3)]
     for case_id in waiting:
         await desk.did(f"/api/cases/{case_id}/accept")

@@ -21,7 +21,9 @@ from backend.errors import Conflict
 from backend.ids import new_id
 from backend.patrol import shifts
 from backend.policy import Policy
+from backend.referral import answering, offering
 from tests.api.builders import (
+    A_PAPER,
     IN_ZHONGSHAN,
     ZHONGSHAN,
     Api,
@@ -31,6 +33,7 @@ from tests.api.builders import (
     a_handling,
     a_report,
     a_team,
+    a_wish,
     problem_of,
 )
 from tests.api.conftest import anything
@@ -63,6 +66,10 @@ def _case(*actions: str, body: Any = None, **more: Any) -> Rule:
 
 def _reads(*actions: str, **more: Any) -> Rule:
     return Rule(actions, "case", reads=True, **more)
+
+
+def _referral(action: str, body: dict[str, Any]) -> Rule:
+    return Rule((action,), "referral", lambda _: body)
 
 
 OPEN = Rule()
@@ -147,6 +154,15 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/approvals"): Rule(("case:approve",)),
     ("POST", "/api/approvals/{approval_id}/grant"): Rule(("case:approve",), "approval", lambda _: {}),
     ("POST", "/api/approvals/{approval_id}/refuse"): Rule(("case:approve",), "approval", lambda _: {}),
+    # into other hands
+    ("GET", "/api/referrals"): Rule(("referral:read",)),
+    ("GET", "/api/referrals/{referral_id}"): Rule(("referral:read",), "referral", reads=True),
+    ("POST", "/api/referrals"): _case("referral:create", body=lambda t: {"wish": a_wish(t.ids.get("case_id"))}),
+    ("POST", "/api/referrals/{referral_id}/accept"): _referral("referral:answer", {"receiver": "民警王某"}),
+    ("POST", "/api/referrals/{referral_id}/refuse"): _referral("referral:answer", WHY),
+    ("POST", "/api/referrals/{referral_id}/withdraw"): _referral("referral:create", WHY),
+    ("POST", "/api/referrals/{referral_id}/arrived"): _referral("referral:create", {}),
+    ("POST", "/api/referrals/{referral_id}/hand-over"): _referral("referral:answer", {"paper": A_PAPER}),
     # the city
     ("GET", "/api/board"): Rule(("case:read",)),
     ("GET", "/api/events"): Rule(("event:read",)),
@@ -350,7 +366,20 @@ async def test_every_route_stands_in_the_table(shared: Api) -> None:
 async def test_a_route_answers_those_it_is_for_and_nobody_else(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
-    for module in (approvals, case_photos, desk, distress, found, offers, revisits, stock, verification, on_the_spot):
+    for module in (
+        approvals,
+        case_photos,
+        desk,
+        distress,
+        found,
+        offers,
+        revisits,
+        stock,
+        verification,
+        on_the_spot,
+        offering,
+        answering,
+    ):
         monkeypatch.setattr(module, "record", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)

@@ -32,6 +32,7 @@ from tests.api.builders import (
     Api,
     Person,
     Socket,
+    a_facility,
     a_report,
     problem_of,
 )
@@ -56,9 +57,18 @@ TOPICS = {
     ),
     **dict.fromkeys(("offer.made", "offer.*"), "offer:read"),
     **dict.fromkeys(("sighting.photo_added", "sighting.photo_read", "sighting.contact_read"), "sighting:read"),
-    **dict.fromkeys(("look.file_read", "look.searched", "look.call_read", "look.photo_read"), "look:read"),
+    **dict.fromkeys(
+        ("look.file_read", "look.searched", "look.call_read", "look.photo_read", "look.referral_read"), "look:read"
+    ),
     **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
+    **dict.fromkeys(
+        (
+            *("referral.offered", "referral.accepted", "referral.refused", "referral.withdrawn", "referral.arrived"),
+            *("referral.handed_over", "referral.escalated", "referral.hand_over_waits", "referral.not_used"),
+        ),
+        "referral:read",
+    ),
     **dict.fromkeys(("stock.moved", "stock.counted"), "stock:read"),
     **dict.fromkeys(("retention.ran", "policy.changed"), "policy:read"),
     **dict.fromkeys(("note.written", "note.taken"), "case:approve"),
@@ -118,6 +128,7 @@ class Where:
     name: str
     regions: tuple[str, ...]
     teams: tuple[UUID, ...]
+    facilities: tuple[UUID, ...] = ()
 
 
 @dataclass
@@ -127,6 +138,7 @@ class World:
     api: Api
     people: dict[str, Person]
     teams: list[UUID]
+    facility: UUID
 
     @property
     def places(self) -> list[Where]:
@@ -136,6 +148,7 @@ class World:
             Where("my region, another team", (ZHONGSHAN, CITY), (other,)),
             Where("another region, my team", (XIGANG, CITY), (mine,)),
             Where("another region, another team", (XIGANG, CITY), (other,)),
+            Where("another region, my facility", (XIGANG, CITY), (), (self.facility,)),
             Where("nobody's", (), ()),
         ]
 
@@ -146,11 +159,18 @@ async def world(shared: Api) -> AsyncIterator[World]:
         patch.setattr("backend.limits.limiter.Limiter.demand", anything)
         teams = await shared.teams(IN_ZHONGSHAN, IN_XIGANG)
         roles: list[str] = [role for role in shared.office.city.policy.roles if role not in NOT_FOR_PEOPLE]
+        made = await (await shared.person("admin")).did("/api/facilities", a_facility("T01"))
+        facility = UUID(made["id"])
         people = {
-            role: await shared.person(role, regions=(ZHONGSHAN,), team_id=teams[0] if role == "officer" else None)
+            role: await shared.person(
+                role,
+                regions=(ZHONGSHAN,),
+                team_id=teams[0] if role == "officer" else None,
+                facility_id=facility if role == "station_staff" else None,
+            )
             for role in roles
         }
-        yield World(shared, people, teams)
+        yield World(shared, people, teams, facility)
 
 
 def may(policy: Policy, who: Person, action: str, where: Where) -> bool:
@@ -161,6 +181,7 @@ def may(policy: Policy, who: Person, action: str, where: Where) -> bool:
         "all" in scopes
         or ("region" in scopes and not set(who.me.regions).isdisjoint(where.regions))
         or ("team" in scopes and who.me.team_id in where.teams)
+        or ("facility" in scopes and who.me.facility_id is not None and who.me.facility_id in where.facilities)
     )
 
 
@@ -306,7 +327,7 @@ async def _opened(world: World, stack: AsyncExitStack) -> dict[str, Socket]:
 
 def _entry(kind: str, where: Where) -> log.Entry:
     """What the hub obeys needs its facts: about a session and an account that nobody here has."""
-    data = {"session_id": new_id(), "account_id": new_id(), "active": True}
+    data = {"session_id": new_id(), "account_id": new_id(), "active": True, "facilities": list(where.facilities)}
     return log.Entry(
         kind=kind.replace("*", "anything"),
         actor=SYSTEM,

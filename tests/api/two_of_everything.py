@@ -25,6 +25,7 @@ from tests.api.builders import (
     a_facility,
     a_photo,
     a_report,
+    a_wish,
 )
 
 NOBODY = ("public", "partner", "system")
@@ -76,6 +77,7 @@ async def build_world(api: Api) -> World:
     things = {
         "case": [*cases, *asked],
         "offer": [thing for thing in asked if "offer_id" in thing.ids],
+        "referral": [await _a_referral(boss, case) for case in cases[:2]],
         "approval": [await _approval(boss, case) for case in cases[:2]],
         "team": [
             Thing("my team", {"team_id": str(teams[0])}, (ZHONGSHAN, CITY), (teams[0],)),
@@ -200,6 +202,12 @@ async def _of_the_city(api: Api, teams: list[UUID]) -> dict[str, list[Thing]]:
     made = await admin.did("/api/facilities", a_facility("T01"))
     found["facility"].append(Thing("a facility", {"facility_id": made["id"]}, (ZHONGSHAN, CITY)))
     return found
+
+
+async def _a_referral(boss: Person, case: Thing) -> Thing:
+    """Somebody of the case is to go to the police."""
+    made = await boss.did("/api/referrals", {"wish": a_wish(case.ids["case_id"])})
+    return Thing(case.name, {"referral_id": made["referral_id"]}, case.regions, case.teams)
 
 
 async def _a_call_for_help(api: Api, team: UUID, region: str) -> Thing:

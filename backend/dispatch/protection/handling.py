@@ -57,7 +57,8 @@ class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
     """A written hand-over: where to, who received, and the two signatures.
 
     crew_signature, receiver_signature: ids of photos of this case, when they were drawn on a screen; a signature that is
-    there counts as signed. Signed on paper has the booleans alone.
+    there counts as signed. Signed on paper has the booleans alone. referral_id: the referral that was accepted; it fills in
+    where to, and who received.
     """
 
     facility: str = ""
@@ -66,6 +67,7 @@ class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
     signed_by_receiver: bool = False
     crew_signature: UUID | None = None
     receiver_signature: UUID | None = None
+    referral_id: UUID | None = None
 
     def as_signed(self) -> "HandOver":
         """The same, saying that it is signed where there is a signature."""

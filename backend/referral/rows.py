@@ -1,0 +1,88 @@
+"""Reading referrals for verbs: always the case first, then the referral, so that two verbs never wait for each other."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import db
+from backend.dispatch import find
+from backend.dispatch.change import Change
+from backend.dispatch.records import Referral, ReferralPerson
+from backend.errors import NotFound
+from backend.office import Office
+
+_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
+
+
+async def lock(tx: AsyncConnection, office: Office, referral_id: UUID) -> Referral:
+    """The referral, and before it the case it is about, held until the commit. Raises NotFound."""
+    seen = await find_one(tx, office, referral_id)
+    if seen.case_id is not None:
+        await find.lock_case(tx, office, seen.case_id)
+    return await _locked(tx, office, referral_id)
+
+
+async def lock_unless_busy(tx: AsyncConnection, office: Office, referral_id: UUID) -> Referral | None:
+    """For the worker: None when somebody holds the case."""
+    seen = await find_one(tx, office, referral_id)
+    if seen.case_id is not None and await find.lock_case_unless_busy(tx, office, seen.case_id) is None:
+        return None
+    return await _locked(tx, office, referral_id)
+
+
+async def _locked(tx: AsyncConnection, office: Office, referral_id: UUID) -> Referral:
+    query = find.rows_of(Referral, office, db.referrals.c.id == referral_id).with_for_update()
+    return (await find.fetch(tx, office, Referral, query))[0]
+
+
+async def find_one(tx: AsyncConnection, office: Office, referral_id: UUID) -> Referral:
+    """Raises NotFound."""
+    found = await find.fetch(tx, office, Referral, find.rows_of(Referral, office, db.referrals.c.id == referral_id))
+    if not found:
+        raise NotFound(
+            "没有这项转介，或不在您的管辖范围内。", "There is no such referral, or it is outside what is yours."
+        )
+    return found[0]
+
+
+async def people_of(tx: AsyncConnection, office: Office, referral_ids: Sequence[UUID]) -> list[ReferralPerson]:
+    """Who is referred, in the order of the records."""
+    p = db.referral_people.c
+    query = find.rows_of(ReferralPerson, office, p.referral_id.in_(referral_ids)).order_by(p.person_index, p.id)
+    return await find.fetch(tx, office, ReferralPerson, query)
+
+
+async def next_number(tx: AsyncConnection, office: Office, now: datetime) -> int:
+    """The next free number of the day (yyyymmdd00001 …), held until the commit."""
+    await tx.execute(_HOLD, {"k": f"referrals:{office.city_id}"})
+    lowest = office.city.local_day(now) * 100_000
+    r = db.referrals.c
+    query = select(func.max(r.number)).where(r.city_id == office.city_id, r.number.between(lowest, lowest + 99_999))
+    return ((await tx.execute(query)).scalar() or lowest) + 1
+
+
+async def ended(
+    tx: AsyncConnection, office: Office, before: Referral, now: datetime, **values: Any
+) -> list[tuple[Referral | ReferralPerson, Referral | ReferralPerson]]:
+    """The referral over, and its people free to be referred elsewhere: rows before and after."""
+    after = msgspec.structs.replace(before, ended_at=now, fires_at=None, **values)
+    people = await people_of(tx, office, [before.id])
+    return [(before, after), *((one, msgspec.structs.replace(one, live=False)) for one in people)]
+
+
+def change_of(kind: str, rows: Any, after: Referral, **facts: Any) -> Change:
+    """What happened to a referral, told to both sides."""
+    return Change(
+        kind=kind,
+        rows=rows,
+        facts={"number": after.number, **facts},
+        regions=after.regions,
+        teams=after.teams(),
+        facilities=after.facilities(),
+        case_id=after.case_id,
+    )
