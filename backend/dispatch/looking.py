@@ -33,6 +33,7 @@ LOOKS: Final = (
     "look.searched",
     "look.call_read",
     "look.photo_read",
+    "look.referral_read",
     "sighting.contact_read",
     "sighting.photo_read",
 )
@@ -50,7 +51,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """Who looked at what, when. what: file_read, searched, call_read, contact_read or photo_read. who: an account's id."""
+    """Who looked at what, when. what: file_read, searched, call_read, contact_read, photo_read or referral_read. who: an account's id."""
 
     seq: int
     at: datetime
