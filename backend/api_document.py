@@ -76,6 +76,8 @@ _WORDS: Final[dict[int, str]] = {
 }
 
 
+NAME_THINGS: Final = frozenset({"/api/referrals", "/api/facilities/fitting"})
+"""Routes whose query or body names a case or a facility that may not be there."""
 NAMED: Final[Mapping[str, Any]] = {
     "AgeBand": AgeBand,
     "ApprovalAction": ApprovalAction,
@@ -295,7 +297,7 @@ def statuses(route: HTTPRoute, handler: HTTPRouteHandler) -> list[int]:
         found |= {400, 413, 422}
     if _takes_parameters(fields) or route.path_parameters:
         found |= {400, 422}
-    if route.path_parameters:
+    if route.path_parameters or route.path_format in NAME_THINGS:
         found |= {404}
     if handler.http_methods & {"POST", "PATCH", "DELETE"}:
         found |= {409}

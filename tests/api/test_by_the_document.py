@@ -37,6 +37,8 @@ ONLY_IN_ORDER = {
     "POST /api/officer/found": _ONE_TEAM,
     "POST /api/offers/{offer_id}/accept": _ONE_TEAM,
     "POST /api/offers/{offer_id}/decline": _ONE_TEAM,
+    "GET /api/facilities/fitting": "the people are JSON within the address, and a place lies in the city",
+    "POST /api/referrals": "a person of a case is referred to one receiver at a time",
     "POST /api/second-factor/confirm": "the code is another one every 30 s",
 }
 """Operations that only the good request in its order reaches, and why nothing that schemathesis makes does."""
