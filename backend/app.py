@@ -63,6 +63,7 @@ from mobile_api.distress import call_for_help
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
+from mobile_api.sweeps import Sweeps
 from mobile_api.visits import Visits
 from ops.console.accounts import Accounts, Keys
 from ops.console.approvals import Approvals
@@ -83,6 +84,7 @@ from ops.console.referrals import Referrals
 from ops.console.replay import Replay
 from ops.console.shift import ShiftNotes
 from ops.console.stock import Stock
+from ops.console.sweeps import SweepsSeen
 from ops.console.teams import Shifts, Teams
 from ops.console.verification import CallBacks, evidence
 from ops.console.warnings import Warnings
@@ -91,7 +93,7 @@ from ops.health import health, prometheus
 from ops.pages import COMES_PACKED, pages
 
 ROUTES: list[Any] = [
-    *(Reports, dangers, promises, Officer, Offers, OnTheSpot, Visits),
+    *(Reports, dangers, promises, Officer, Offers, OnTheSpot, Visits, Sweeps),
     *(SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
@@ -108,6 +110,7 @@ ROUTES: list[Any] = [
         Warnings,
         Campaigns,
         CampaignReports,
+        SweepsSeen,
         Stock,
         log_search,
     ),

@@ -47,6 +47,17 @@ WARNINGS = Counter("rescue_warnings_total", "Warnings of weather services that c
 WARNING_SOURCE_AT = Gauge(
     "rescue_warning_source_timestamp_seconds", "When a source of warnings was last read without a fault.", ["source"]
 )
+SWEEP_TURN_S = Histogram(
+    "rescue_sweep_turn_seconds",
+    "Time of one look of a worker at all sweeps: tracks, leases, what falls due.",
+    buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
+)
+SWEEP_JOB_S = Histogram(
+    "rescue_sweep_job_seconds",
+    "Time to lay out the cells of a sweep or to plan its tours, beside the worker's turns.",
+    ["what"],
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 30),
+)
 CIRCLE_SHARE = Gauge("rescue_circle_share", "Risk-weighted share of the city that a free team reaches in time.")
 OPEN_SOCKETS = Gauge("rescue_open_sockets", "Live feeds open in this process.")
 FAULTS = Counter("rescue_worker_faults_total", "Things that were due and failed; they are tried again.", ["what"])
@@ -68,6 +79,16 @@ INBOX_LONGEST = Gauge("rescue_inbox_longest", "Events waiting for the slowest so
 
 CASES = Gauge("rescue_cases", "Open cases by stage.", ["stage"])
 CASES_WITHOUT_TEAM = Gauge("rescue_cases_without_team", "Accepted cases whose search has raised an alarm.", ["alarm"])
+SWEEP_CELLS = Gauge(
+    "rescue_sweep_cells",
+    "Cells of the campaigns that run, by how they stand; overdue ones count as that alone.",
+    ["state"],
+)
+SWEEP_IN_TIME_SHARE = Gauge(
+    "rescue_sweep_in_time_share",
+    "Share of the cells of the campaigns that run that were looked at in time; 1 without any.",
+)
+SWEEP_UNSERVED = Gauge("rescue_sweep_unserved", "Cells that wait to be looked at and stand in no team's tour.")
 OUTBOX_WAITING = Gauge("rescue_outbox_waiting", "Messages to the world outside that wait.", ["way"])
 OUTBOX_OLDEST_S = Gauge("rescue_outbox_oldest_seconds", "Age of the oldest message that waits.", ["way"])
 TIMERS_LATE = Gauge("rescue_timers_late", "Things that were due more than a moment ago.", ["what"])

@@ -57,6 +57,8 @@ FIELDS: Final = (
     Field(db.campaigns, "note"),
     Field(db.campaigns, "answer"),
     Field(db.stock_moves, "note"),
+    Field(db.sweep_looks, "reason"),
+    Field(db.sweep_passes, "reason"),
     Field(db.policies, "reason"),
     Field(db.referrals, "to_words"),
     Field(db.referrals, "reason"),

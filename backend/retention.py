@@ -131,6 +131,14 @@ RULES: Final = (
             SELECT 1 FROM referrals f WHERE f.city_id = t.city_id AND f.id = t.referral_id AND f.ended_at < :before)""",
         ("told_sealed",),
     ),
+    Rule(
+        "look_reasons", "sweep_looks", lambda r: r.persons,
+        "t.reason_sealed IS NOT NULL AND t.ended_at < :before", ("reason_sealed",),
+    ),
+    Rule(
+        "pass_reasons", "sweep_passes", lambda r: r.persons,
+        "t.reason_sealed IS NOT NULL AND t.said_at < :before", ("reason_sealed",),
+    ),
     Rule("reasons", "event_words", lambda r: r.persons, _IN_A_CLOSED_CASE),
     Rule("parked_calls", "parked_calls", lambda r: r.parked_calls, "t.parked_at < :before"),
     Rule("decisions", "decisions", lambda r: r.decisions, "t.made_at < :before"),

@@ -17,6 +17,7 @@ from backend import in_force, metrics
 from backend.access.actor import SYSTEM
 from backend.campaign import keeping as campaigns
 from backend.campaign import observing, warnings
+from backend.campaign.sweeping import Sweeping
 from backend.clock import Clock, SystemClock
 from backend.dispatch import distress, escalation, ladder, offers, revisits, searching
 from backend.dispatch.change import Command
@@ -56,23 +57,31 @@ class Worker:
         self.ways = ways or Ways(senders=(), live=_to_nobody, machine_now=SystemClock().now)
         self.stopping = stopping or Stopping()
         self.watch = Watch(office)
+        self.sweeping = Sweeping(office, clock)
         self._resting: dict[object, datetime] = {}
         self._circle_at: datetime | None = None
         self._outside_at: datetime | None = None
 
     async def run(self, ear: Ear) -> None:
         """Take turns until stopping. Cancelled, what is in hand is rolled back and another worker's."""
-        while not self.stopping.is_on:
-            metrics.WORKER_HEARTBEAT.set_to_current_time()
-            try:
-                with metrics.TURN_S.time():
-                    done = await self.turn()
-                metrics.WORKER_TURN.set_to_current_time()
-            except Exception:  # noqa: BLE001 - the database may be away: it comes back, and this must be there then
-                _log.exception("turn")
-                done = 0
-            if not done:
-                await ear.wait()
+        try:
+            while not self.stopping.is_on:
+                metrics.WORKER_HEARTBEAT.set_to_current_time()
+                done = await self._take_turn()
+                if not done:
+                    await ear.wait()
+        finally:
+            await self.sweeping.aclose()
+
+    async def _take_turn(self) -> int:
+        try:
+            with metrics.TURN_S.time():
+                done = await self.turn()
+            metrics.WORKER_TURN.set_to_current_time()
+        except Exception:  # noqa: BLE001 - the database may be away: it comes back, and this must be there then
+            _log.exception("turn")
+            return 0
+        return done
 
     async def turn(self) -> int:
         """Everything that is due now. Returns how many things were done."""
@@ -91,6 +100,7 @@ class Worker:
         done += await self._each(outbox.due_notices, self._begin_notice)
         done += await self._each(notices.due, self._climb)
         done += await self._look_outside(self.clock.now())
+        await self._sweep()
         await self._look_at_the_circle(self.clock.now())
         return done
 
@@ -196,6 +206,13 @@ class Worker:
             _log.exception("observed")
             metrics.FAULTS.labels("observed").inc()
             return 0
+
+    async def _sweep(self) -> None:
+        try:
+            await self.sweeping.turn()
+        except Exception:  # noqa: BLE001 - cases go on without it, and it is looked at again in a moment
+            _log.exception("sweep")
+            metrics.FAULTS.labels("sweep").inc()
 
     async def _look_at_the_circle(self, now: datetime) -> None:
         if self._circle_at is not None and now < self._circle_at + CIRCLE_EVERY:

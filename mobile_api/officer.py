@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
+from backend.campaign import finds
 from backend.dispatch import field, found, offers
 from backend.dispatch.case_photos import CasePhotoKind, add_case_photo
 from backend.dispatch.change import Answer
@@ -75,7 +76,10 @@ class Arrive(CommandBody, frozen=True):
 
 
 class Found(CommandBody, frozen=True):
-    """Somebody whom the patrol came upon. case_id: chosen by the phone (UUIDv7), so that it can go on without network."""
+    """Somebody whom the patrol came upon. case_id: chosen by the phone (UUIDv7), so that it can go on without network.
+
+    campaign_id, cell: of the tour that the crew was on, if it was; the server knows by itself what tour that was.
+    """
 
     case_id: UUID
     place: GivenPlace
@@ -83,6 +87,8 @@ class Found(CommandBody, frozen=True):
     looks: Looks = Looks()
     dangers: Annotated[list[Danger], Meta(max_length=20)] = msgspec.field(default_factory=list)
     description: Annotated[str, Meta(max_length=2000)] = ""
+    campaign_id: UUID | None = None
+    cell: Annotated[str, Meta(pattern=r"^[0-9a-f]{15}$")] | None = None
 
     def report(self, at: datetime) -> Report:
         """The sighting that it is."""
@@ -227,7 +233,8 @@ class Officer(Controller):
         demand(office.city.policy.roles, by, "case:handle", Object(teams=[team_id]))
         await limiter.demand(of_reports(office.city.policy, "patrol", sender_of(request, by)))
         report = prepare(data.report(wanted.at), office.city, by, now, weather=await outlook.at(now))
-        return await found.found_someone(office, report, data.case_id, team_id, wanted)
+        campaign_id = await finds.campaign_of_find(office, team_id, report, wanted.at, said=data.campaign_id)
+        return await found.found_someone(office, report, data.case_id, team_id, wanted, campaign_id=campaign_id)
 
 
 def _live(fix: TeamFix, regions: list[str]) -> LiveFix:

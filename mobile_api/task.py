@@ -11,6 +11,8 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.access.actor import Actor
+from backend.campaign import coverage
+from backend.campaign.coverage import Sentence, SweepHint
 from backend.dispatch import board, distress, field, find, matching, offers
 from backend.dispatch.case_file import readable_sightings
 from backend.dispatch.distress import DistressNow
@@ -32,13 +34,6 @@ NOT_SOUGHT: Final = {
     "found": ("本队现场发现", "found by your own team"),
 }
 """Why a team has a case that nobody looked for a team for."""
-
-
-class Sentence(Struct, frozen=True):
-    """The same in both languages."""
-
-    zh: str
-    en: str
 
 
 class Reported(Struct, frozen=True, kw_only=True):
@@ -98,7 +93,7 @@ class Task(Struct, frozen=True, kw_only=True):
     """Everything a team's phone needs now: its presence, the offer held out to it with its case, or the case it has.
 
     why: the reasons for this team. visit: None until it arrived. notice: to be acknowledged (POST /api/notices/{id}/received).
-    now: the office's time.
+    sweep: the team is on a tour (GET /api/officer/sweep). now: the office's time.
     """
 
     presence: Presence
@@ -111,6 +106,7 @@ class Task(Struct, frozen=True, kw_only=True):
     kit: Kit
     distress: DistressNow | None
     notice: NoticeNow | None
+    sweep: SweepHint | None
     now: datetime
     seq: int
 
@@ -134,6 +130,7 @@ async def task_of(tx: AsyncConnection, office: Office, team_id: UUID, *, by: Act
         kit=await _kit(tx, office, by, now),
         distress=await distress.current(tx, office, team_id),
         notice=await _notice(tx, office, by, team_id),
+        sweep=await coverage.hint(tx, office, team_id),
         now=now,
         seq=seq,
     )

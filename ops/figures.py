@@ -6,7 +6,7 @@
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import QueuePool
 
@@ -22,6 +22,7 @@ from backend.patrol.tracks import Tracks
 LATE = timedelta(seconds=10)
 """A worker looks every half second: what is due for longer than this waits for one."""
 ALARMS = ("outside_circle", "no_team_free", "nobody_took_it")
+CELLS = ("due", "leased", "covered", "dropped", "overdue")
 WAYS = ("push", "sms", "webhook")
 TIMERS = ("offer", "clock", "revisit", "search")
 
@@ -31,6 +32,7 @@ async def look(tx: AsyncConnection, office: Office, now: datetime) -> None:
     await _cases(tx, office)
     await _timers(tx, office, now)
     await _outbox(tx, office, now)
+    await _sweeps(tx, office, now)
     r = db.retention_runs.c
     last = (await tx.execute(select(func.max(r.ended_at)).where(r.city_id == office.city_id))).scalar()
     metrics.RETENTION_RUN.set(last.timestamp() if last else 0)
@@ -86,3 +88,19 @@ async def _outbox(tx: AsyncConnection, office: Office, now: datetime) -> None:
         one = waiting.get(way)
         metrics.OUTBOX_WAITING.labels(way).set(one.count if one else 0)
         metrics.OUTBOX_OLDEST_S.labels(way).set((now - one.since).total_seconds() if one else 0)
+
+
+async def _sweeps(tx: AsyncConnection, office: Office, now: datetime) -> None:
+    c, z = db.sweep_cells.c, db.campaigns.c
+    runs = select(z.id).where(z.city_id == office.city_id, z.state == "running")
+    overdue = (c.due_at <= now) & c.state.in_(("due", "covered"))
+    stands = case((overdue, "overdue"), else_=c.state)
+    in_time = func.count().filter(c.looked_at.is_not(None) & (c.due_at > now) & (c.state != "dropped"))
+    unserved = func.count().filter(c.unserved_since.is_not(None))
+    query = select(stands, func.count(), in_time, unserved).where(c.city_id == office.city_id, c.campaign_id.in_(runs))
+    found = {row[0]: row for row in await tx.execute(query.group_by(stands))}
+    for state in CELLS:
+        metrics.SWEEP_CELLS.labels(state).set(found[state][1] if state in found else 0)
+    wanted = sum(row[1] for state, row in found.items() if state != "dropped")
+    metrics.SWEEP_IN_TIME_SHARE.set(sum(row[2] for row in found.values()) / wanted if wanted else 1)
+    metrics.SWEEP_UNSERVED.set(sum(row[3] for row in found.values()))

@@ -32,11 +32,19 @@ FOUND = "found_someone"
 """Why an offer ended: the team stands with somebody whom it found."""
 
 
-async def found_someone(office: Office, report: Prepared, case_id: UUID, team_id: UUID, command: Command) -> Answer:
+async def found_someone(
+    office: Office,
+    report: Prepared,
+    case_id: UUID,
+    team_id: UUID,
+    command: Command,
+    *,
+    campaign_id: UUID | None = None,
+) -> Answer:
     """发现受助人员: a case under the id that the phone chose, in the hands of the officer's own team, on the spot.
 
     An offer held out to the team is withdrawn and goes to the next one. Raises Conflict `off_duty`, `case_open` while the team
-    has a case (I1), and `id_reused` when the id stands for another case.
+    has a case (I1), and `id_reused` when the id stands for another case. campaign_id: the campaign whose sweep led there.
     """
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:
@@ -48,7 +56,7 @@ async def found_someone(office: Office, report: Prepared, case_id: UUID, team_id
         await _take_back_offer(tx, office, team_id, command)
         await _demand_free(tx, office, team_id)
         number = await find.next_number(tx, office, office.city.local_day(command.now))
-        case = first_case(report, case_id, number, command.at)
+        case = msgspec.structs.replace(first_case(report, case_id, number, command.at), campaign_id=campaign_id)
         (near,) = await near_cases(tx, office, [report])
         matches = duplicates.rank(report.for_duplicates(), near, office.city.policy)
         await write_sightings(tx, office, [report])

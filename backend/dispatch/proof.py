@@ -40,6 +40,7 @@ NOT_PROVEN = {
     "sign_in_attempts": "登录状态 failed attempts to sign in",
     "sighting_contacts": "个人信息不入日志 personal data stay out of the log",
     "streets": "城市目录 the city's folder",
+    "sweeps": "巡查的排程 when cells are laid out and tours planned; cells, looks and tours are proven",
     "teams": "城市目录与值班长的维护 the city's folder, and shift leaders",
     "tickets": "三十秒有效 good for thirty seconds",
 }
@@ -95,6 +96,14 @@ def _of_campaign(event: log.Event) -> Iterator[Told]:
             yield table, one["id"], {k: v for k, v in one.items() if k != "id"}
 
 
+def _of_sweep(event: log.Event) -> Iterator[Told]:
+    for table in (db.sweep_cells, db.sweep_looks, db.sweep_tours, db.sweep_passes):
+        names = _key_of(table)
+        for one in event.data["rows"].get(table.name, ()):
+            key = "/".join(str(one[name]) for name in names)
+            yield table, key, {k: v for k, v in one.items() if k not in names}
+
+
 def _of_circle(event: log.Event) -> Iterator[Told]:
     if "alarm_id" in event.data:
         closed = event.occurred_at if event.kind == "circle.gap_closed" else None
@@ -134,6 +143,7 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "weather": _of_weather,
     "warning": _of_warning,
     "campaign": _of_campaign,
+    "sweep": _of_sweep,
     "circle": _of_circle,
     "offer": _of_decision,
     "search": _of_decision,
@@ -175,7 +185,8 @@ async def contradictions(tx: AsyncConnection, office: Office) -> list[str]:
 
 PROVEN = (
     db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.observations, db.warnings, db.campaigns, db.campaign_points,
-    db.campaign_calls, db.circle_alarms, db.decisions, db.photos, db.policies, db.shift_notes,
+    db.campaign_calls, db.sweep_cells, db.sweep_looks, db.sweep_tours, db.sweep_passes, db.circle_alarms, db.decisions, db.photos,
+    db.policies, db.shift_notes,
 )  # fmt: skip
 
 
@@ -195,11 +206,12 @@ def _hear(told: dict[Table, Testimony], event: log.Event) -> None:
 
 
 async def _compared(tx: AsyncConnection, office: Office, table: Table, told: Testimony) -> list[str]:
-    key = table.c.team_id if table is db.presence else table.c.id
+    names = _key_of(table)
     found: list[str] = []
     held: set[str] = set()
     for row in await tx.execute(select(table).where(table.c.city_id == office.city_id)):
-        id_, values = str(row._mapping[key.name]), dict(row._mapping)
+        values = dict(row._mapping)
+        id_ = "/".join(str(values[name]) for name in names)
         held.add(id_)
         if id_ in told.rows:
             found += _differing(table, id_, told.rows[id_], values)
@@ -208,6 +220,11 @@ async def _compared(tx: AsyncConnection, office: Office, table: Table, told: Tes
     if table.name not in MAY_BE_GONE:
         found += [f"{table.name} {id_}: not in the table" for id_ in sorted(told.rows.keys() - held)]
     return found
+
+
+def _key_of(table: Table) -> tuple[str, ...]:
+    """The columns of its key, without the city."""
+    return tuple(column.name for column in table.primary_key if column.name != "city_id")
 
 
 def _needs_no_event(table: Table, row: dict[str, Any], told: Testimony) -> bool:

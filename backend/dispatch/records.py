@@ -30,7 +30,10 @@ MoveCause = Literal["moved", "counted", "given"]
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """案卷: the piece of work that one or more sightings are about. outcome: of its last visit, or `refused:` and the reason."""
+    """案卷: the piece of work that one or more sightings are about. outcome: of its last visit, or `refused:` and the reason.
+
+    campaign_id: the campaign in whose sweep somebody was found.
+    """
 
     id: UUID
     number: int
@@ -62,6 +65,7 @@ class Case(Struct, frozen=True, kw_only=True):
     alarm: str | None = None
     rework_count: int = 0
     joined_into: UUID | None = None
+    campaign_id: UUID | None = None
     closed_at: datetime | None = None
 
     def teams(self) -> list[UUID]:

@@ -28,7 +28,7 @@ from backend.live.inbox import RESTARTING, RIGHTS_CHANGED, SIGN_IN_AGAIN, TOGETH
 from backend.live.moves import Frame, Known, Moves
 from backend.live.nudge import POLL_S, Nudge
 from backend.live.positions import Fix
-from backend.live.visibility import may_follow, may_see
+from backend.live.visibility import WITHOUT_ROWS, may_follow, may_see
 from backend.live.wire import cancel
 from backend.notify import receipts
 from backend.notify.push import payload_of
@@ -57,6 +57,9 @@ class Told(Struct, frozen=True):
 
 def tell(event: log.Event) -> Told:
     """The event as the feed sends it."""
+    if event.kind in WITHOUT_ROWS:
+        shorter = {name: value for name, value in event.data.items() if name != "rows"}
+        event = msgspec.structs.replace(event, data=shorter)
     return Told(event, _encode({"type": "event", **msgspec.structs.asdict(event)}).decode())
 
 

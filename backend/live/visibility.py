@@ -21,6 +21,7 @@ ACTIONS = {
     "weather": "circle:read",
     "warning": "circle:read",
     "campaign": "campaign:read",
+    "sweep": "campaign:read",
     "account": "account:read",
     "session": "account:read",
     "key": "key:write",
@@ -34,6 +35,8 @@ ACTIONS = {
     "stock": "stock:read",
 }
 POSITIONS = "team:read"
+# Events whose rows are too many for every screen: it is told that they were, and asks for what it shows (I11).
+WITHOUT_ROWS = frozenset({"sweep.laid_out"})
 # Each part of the picture that a feed begins with (backend.dispatch.board.snapshot).
 SNAPSHOT = {
     "cases": "case:read",

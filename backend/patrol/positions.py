@@ -1,6 +1,7 @@
 """Fixes: where the teams say they are. Stored in batches, on duty only; the newest also stands in `presence`.
 
-The way of a fix: judged (time, place) → written to the track → newest to presence → told to the live map.
+The way of a fix: judged (time, place) → written to the track → newest to presence → told to the live map. Whoever reads tracks as
+they grow is told in `presence.late_from` of fixes that came out of order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,14 +113,21 @@ _TRACK = text("""
 """)
 _TRACK_COLUMNS = ("city_id", "team_id", "at", "lon", "lat", "accuracy_m", "heading_deg", "speed_m_s", "case_id")
 _TRACK_NAMES = ("city_ids", "teams", "ats", "lons", "lats", "accuracies", "headings", "speeds", "cases")
+# Where several phones of a team send at once, the row's lock settles whose fixes came late: each is compared with what stands there.
 _MOVE = text("""
-    UPDATE presence p SET lon = n.lon, lat = n.lat, fix_at = n.at, accuracy_m = n.accuracy_m,
-                          heading_deg = n.heading_deg, speed_m_s = n.speed_m_s
-    FROM unnest(CAST(:teams AS uuid[]), CAST(:ats AS timestamptz[]), CAST(:lons AS float8[]), CAST(:lats AS float8[]),
-                CAST(:accuracies AS float8[]), CAST(:headings AS float8[]), CAST(:speeds AS float8[]))
-        AS n(team_id, at, lon, lat, accuracy_m, heading_deg, speed_m_s)
-    WHERE p.city_id = :city_id AND p.team_id = n.team_id AND p.state <> 'off_duty' AND (p.fix_at IS NULL OR p.fix_at < n.at)
-    RETURNING p.team_id
+    UPDATE presence p SET
+        late_from = CASE WHEN p.fix_at >= n.first_at THEN LEAST(p.late_from, n.first_at) ELSE p.late_from END,
+        lon = CASE WHEN n.at > p.fix_at OR p.fix_at IS NULL THEN n.lon ELSE p.lon END,
+        lat = CASE WHEN n.at > p.fix_at OR p.fix_at IS NULL THEN n.lat ELSE p.lat END,
+        accuracy_m = CASE WHEN n.at > p.fix_at OR p.fix_at IS NULL THEN n.accuracy_m ELSE p.accuracy_m END,
+        heading_deg = CASE WHEN n.at > p.fix_at OR p.fix_at IS NULL THEN n.heading_deg ELSE p.heading_deg END,
+        speed_m_s = CASE WHEN n.at > p.fix_at OR p.fix_at IS NULL THEN n.speed_m_s ELSE p.speed_m_s END,
+        fix_at = GREATEST(p.fix_at, n.at)
+    FROM unnest(CAST(:teams AS uuid[]), CAST(:firsts AS timestamptz[]), CAST(:ats AS timestamptz[]), CAST(:lons AS float8[]),
+                CAST(:lats AS float8[]), CAST(:accuracies AS float8[]), CAST(:headings AS float8[]), CAST(:speeds AS float8[]))
+        AS n(team_id, first_at, at, lon, lat, accuracy_m, heading_deg, speed_m_s)
+    WHERE p.city_id = :city_id AND p.team_id = n.team_id AND p.state <> 'off_duty'
+    RETURNING p.team_id, p.fix_at = n.at AS is_newest
 """)
 _AT = attrgetter("at")
 FEW = 12
@@ -142,15 +150,13 @@ async def store(office: Office, fixes: Sequence[TeamFix], also: Sequence[UUID] =
         on_duty = {team_id: team for team_id, team in held.items() if team.duty != "off_duty"}
         await _track(tx, office.city_id, ways, on_duty)
         # In one order, so that two processes with positions of the same teams hardly ever wait for each other.
-        news = sorted(
-            (fix for fix in newest.values() if _is_news(fix, on_duty.get(fix.team_id))), key=lambda fix: fix.team_id
-        )
-        moved = {row.team_id for row in await tx.execute(_MOVE, {"city_id": office.city_id, **_as_columns(news)})}
-    return Stored({team_id: fix for team_id, fix in newest.items() if team_id in moved}, held)
-
-
-def _is_news(fix: TeamFix, team: Held | None) -> bool:
-    return team is not None and (team.fix_at is None or team.fix_at < fix.at)
+        news = sorted((fix for team_id, fix in newest.items() if team_id in on_duty), key=lambda fix: fix.team_id)
+        firsts = [min(ways[fix.team_id], key=_AT).at for fix in news]
+        given = {"city_id": office.city_id, "firsts": firsts, **_as_columns(news)}
+        moved = {row.team_id for row in await tx.execute(_MOVE, given) if row.is_newest}
+    before = {team_id: team.fix_at for team_id, team in held.items()}
+    seen = {id_: fix for id_, fix in newest.items() if id_ in moved and ((at := before[id_]) is None or at < fix.at)}
+    return Stored(seen, held)
 
 
 def _by_team(fixes: Sequence[TeamFix]) -> dict[UUID, list[TeamFix]]:

@@ -28,7 +28,7 @@ from tests.api.builders import (
     a_team,
     a_wish,
 )
-from tests.api.two_of_everything import WHY, a_campaign
+from tests.api.two_of_everything import WHY, a_campaign, a_cell
 from tests.campaign.warnings_made import an_alert
 
 OUTSIDE = (120.0, 36.0)
@@ -325,6 +325,13 @@ async def _campaigns(api: Api, staff: Staff) -> None:
     assert (await desk.saw(f"/api/campaigns/{made}/report"))["report"]["final"]
     for kind in ("pdf", "xlsx"):
         assert (await desk.get(f"/api/campaigns/{own}/report.{kind}")).status_code == 200
+    cell = await a_cell(api, own)
+    said = {"campaign_id": own, "cell": cell, "reason": "地下室没有信号"}
+    assert (await staff.officer.did("/api/officer/sweep/looks", said))["state"] == "covered"
+    assert (await staff.officer.did("/api/officer/sweep/pass", said))["cell"] == cell
+    assert (await staff.officer.saw("/api/officer/sweep"))["campaign"]["id"] == own
+    assert (await desk.saw(f"/api/campaigns/{own}/coverage"))["totals"]["covered"] == 1
+    assert len((await desk.saw(f"/api/campaigns/{own}/cells/{cell}"))["looks"]) == 1
 
 
 async def _proposed(api: Api, n: int) -> str:

@@ -37,7 +37,7 @@ from tests.api.builders import (
     problem_of,
 )
 from tests.api.conftest import anything
-from tests.api.two_of_everything import WHY, Thing, World, build_world
+from tests.api.two_of_everything import A_CELL, WHY, Thing, World, build_world
 from tests.conftest import START
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("unlimited")]
@@ -108,6 +108,9 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ),
     ("POST", "/api/officer/distress"): Rule(("distress:raise",), "my_team", lambda _: {}),
     ("POST", "/api/officer/found"): Rule(("case:handle",), "my_team", lambda _: _a_find()),
+    ("GET", "/api/officer/sweep"): Rule(("sweep:do",), "my_team"),
+    ("POST", "/api/officer/sweep/looks"): Rule(("sweep:do",), "my_team", lambda _: _of_a_cell()),
+    ("POST", "/api/officer/sweep/pass"): Rule(("sweep:do",), "my_team", lambda _: _of_a_cell()),
     ("POST", "/api/offers/{offer_id}/accept"): Rule(("offer:answer",), "offer", lambda _: {}),
     ("POST", "/api/offers/{offer_id}/decline"): Rule(("offer:answer",), "offer", lambda _: {"reason": "too_far"}),
     ("POST", "/api/cases/{case_id}/set-out"): _case("case:handle", body={}),
@@ -217,6 +220,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
         ("GET", f"/api/campaigns/{{campaign_id}}/report{kind}"): Rule(("campaign:read",), "campaign")
         for kind in ("", ".pdf", ".xlsx")
     },
+    ("GET", "/api/campaigns/{campaign_id}/coverage"): Rule(("campaign:read",), "campaign"),
+    ("GET", "/api/campaigns/{campaign_id}/cells/{cell}"): Rule(("campaign:read",), "campaign"),
     ("GET", "/api/stock"): Rule(("stock:read",)),
     ("GET", "/api/stock/moves"): Rule(("stock:read",)),
     ("POST", "/api/stock/moves"): Rule(("stock:write",), "team", lambda t: _moved_to(t)),
@@ -293,6 +298,10 @@ def _new_facility() -> dict[str, Any]:
 
 def _a_find() -> dict[str, Any]:
     return {"case_id": str(new_id()), "place": {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}}
+
+
+def _of_a_cell() -> dict[str, Any]:
+    return {"campaign_id": str(new_id()), "cell": A_CELL, "reason": "没有信号"}
 
 
 def _moved_to(team: Thing) -> dict[str, Any]:

@@ -230,8 +230,27 @@ async def _a_campaign(api: Api, region: str, n: int) -> Thing:
     admin, (lon, lat) = await api.person("admin"), NEAR_BY[region]
     place = {"kind": "temporary_point", "lon": lon, "lat": lat}
     point = await admin.did("/api/facilities", {**a_facility(f"P{n}"), **place})
-    ids = {"campaign_id": made["id"], "facility_id": point["id"]}
+    ids = {"campaign_id": made["id"], "facility_id": point["id"], "cell": await a_cell(api, made["id"])}
     return Thing(f"a campaign in {region}", ids, (region, CITY))
+
+
+A_CELL = "8930062811bffff"
+
+
+async def a_cell(api: Api, campaign_id: str) -> str:
+    """A cell of its sweep, as if it had been laid out."""
+    at = api.clock.now()
+    values: dict[str, Any] = {
+        "city_id": CITY,
+        "campaign_id": UUID(campaign_id),
+        "cell": A_CELL,
+        "lon": 121.61,
+        "lat": 38.91,
+    }
+    values |= {"score": 0.5, "why": [{"code": "base", "value": 0.5}], "state": "due", "laid_at": at, "due_at": at}
+    async with api.office.db.begin() as tx:
+        await tx.execute(insert(db.sweep_cells).values(**values))
+    return A_CELL
 
 
 async def a_campaign(api: Api, n: int, **more: Any) -> str:
