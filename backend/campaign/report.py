@@ -13,7 +13,7 @@ from msgspec import Struct
 from backend.campaign.report_counting import Counted, Value
 from backend.campaign.report_facts import Facts, Look, Told, gather
 from backend.campaign.report_numbers import DEFINITIONS, GROUP_NAMES
-from backend.campaign.report_shapes import CampaignReport, Number, StepLine
+from backend.campaign.report_shapes import CampaignReport, GroupName, Number, StepLine
 
 
 class Read(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ def report(events: Iterable[Told], campaign_id: UUID, hash_: bytes) -> Read:
         final=facts.moment("closed_at") is not None,
         seq=facts.seq,
         hash=hash_.hex(),
-        groups={str(code): names for code, names in GROUP_NAMES.items()},
+        groups=[GroupName(code=code, zh=zh, en=en) for code, (zh, en) in GROUP_NAMES.items()],
         numbers=numbers(counted.values()),
         steps=_steps(facts),
         supplies=counted.supplies(),

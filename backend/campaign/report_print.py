@@ -73,8 +73,8 @@ def _facts(office: Office, made: CampaignReport) -> list[list[str]]:
 def _groups(made: CampaignReport) -> list[dict[str, Any]]:
     return [
         {
-            "zh": zh,
-            "en": en,
+            "zh": group.zh,
+            "en": group.en,
             "rows": [
                 {
                     "zh": one.zh,
@@ -84,10 +84,10 @@ def _groups(made: CampaignReport) -> list[dict[str, Any]]:
                     "means": one.means_zh,
                 }
                 for one in made.numbers
-                if one.group == code
+                if one.group == group.code
             ],
         }
-        for code, (zh, en) in made.groups.items()
+        for group in made.groups
     ]
 
 

@@ -8,6 +8,14 @@ from msgspec import Struct
 from backend.campaign.report_numbers import Group, Unit
 
 
+class GroupName(Struct, frozen=True, kw_only=True):
+    """What numbers stand together as."""
+
+    code: Group
+    zh: str
+    en: str
+
+
 class Number(Struct, frozen=True, kw_only=True):
     """One number with its definition. of: how many it is counted of, where that says something; before: that of the last campaign."""
 
@@ -109,7 +117,7 @@ class CampaignReport(Struct, frozen=True, kw_only=True):
     final: bool
     seq: int
     hash: str
-    groups: dict[str, tuple[str, str]]
+    groups: list[GroupName]
     numbers: list[Number]
     steps: list[StepLine]
     supplies: list[SupplyLine]

@@ -61,8 +61,9 @@ def workbook(read: Read, names: Names, marks: Marks, zone: ZoneInfo) -> bytes:
 
 def _sheets(read: Read, names: Names, marks: Marks) -> list[Sheet]:
     made, teams = read.report, names.teams
+    groups = {group.code: group.zh for group in made.groups}
     numbers = [
-        (made.groups[one.group][0], one.zh, one.en, one.value, one.before, one.of, one.means_zh, one.means_en)
+        (groups[one.group], one.zh, one.en, one.value, one.before, one.of, one.means_zh, one.means_en)
         for one in made.numbers
     ]
     about = [("说明", zh, en, None, None, None, "", "") for zh, en in (words.PRIVACY,)]

@@ -59,7 +59,7 @@ def _press(form: str, content: bytes, made_at: datetime, pictures: dict[str, byt
         font_paths=fonts,
         sys_inputs={"font": family},
         pdf_standards=["a-2b"],
-        timestamp=made_at.astimezone(UTC),
+        timestamp=made_at.astimezone(UTC).replace(microsecond=0),  # a PDF knows seconds
     )
     assert isinstance(made, bytes)
     return made

@@ -13,7 +13,7 @@ import pytest
 from backend.errors import Unavailable
 from backend.paper import typeset
 
-NOW = datetime(2016, 9, 19, 6, 0, tzinfo=UTC)
+NOW = datetime(2016, 9, 19, 6, 0, 0, 123456, tzinfo=UTC)
 FORM = """
 #import "frame.typ": *
 #let d = json("data.json")

@@ -12,6 +12,7 @@ export const DESKS: readonly Desk[] = [
   { name: 'replay', roles: WATCHING, key: '5' },
   { name: 'leader', roles: ['shift_leader', 'supervisor', 'dispatcher'], key: '6' },
   { name: 'admin', roles: ['admin', 'shift_leader', 'supervisor'], key: '7' },
+  { name: 'stock', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '9' },
 ]
 
 export const desksOf = (roles: readonly string[]): Desk[] =>
@@ -31,6 +32,8 @@ export const router = createRouter({
     { path: '/replay', name: 'replay', component: () => import('./replay/ReplayDesk.vue') },
     { path: '/leader', name: 'leader', component: () => import('./leader/LeaderDesk.vue') },
     { path: '/admin', name: 'admin', component: () => import('./admin/AdminDesk.vue') },
+    { path: '/stock', name: 'stock', component: () => import('./stock/StockDesk.vue') },
+    { path: '/campaigns/:id/report', name: 'report', component: () => import('./campaign/report/ReportPage.vue') },
     { path: '/:rest(.*)', redirect: '/' },
     { path: '/', name: 'start', component: () => import('./Start.vue') },
   ],

@@ -9,6 +9,7 @@ export const words = {
       replay: '回放',
       leader: '值班长',
       admin: '管理',
+      stock: '物资',
     },
     line: {
       live: '实时',
@@ -90,6 +91,7 @@ export const words = {
       replay: 'Replay',
       leader: 'Shift leader',
       admin: 'Administration',
+      stock: 'Supplies',
     },
     line: {
       live: 'Live',

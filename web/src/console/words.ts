@@ -7,9 +7,11 @@ import { words as distress } from './distress/words'
 import { words as hotline } from './hotline/words'
 import { words as leader } from './leader/words'
 import { words as map } from './map/words'
+import { words as report } from './campaign/report/words'
 import { words as replay } from './replay/words'
 import { words as shell } from './shell-words'
 import { words as signin } from './signin/words'
+import { words as stock } from './stock/words'
 import { words as teams } from './teams/words'
 import { words as verification } from './verification/words'
 import { words as warnings } from './warnings/words'
@@ -23,8 +25,10 @@ export const i18n = makeWords({
   leader,
   map,
   replay,
+  report,
   shell,
   signin,
+  stock,
   teams,
   verification,
   warnings,
