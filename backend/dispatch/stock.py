@@ -186,7 +186,9 @@ async def given(
     about = await _about(tx, office, place, "team")
     moves = [
         _move(
-            Wanted(item=code, amount=part.amount, from_place=part.from_place, to_place=PERSON),
+            Wanted(
+                item=code, amount=part.amount, from_place=part.from_place, to_place=PERSON, campaign_id=case.campaign_id
+            ),
             "given",
             command,
             team_id=team_id,
