@@ -236,7 +236,8 @@ class Town:
         return (await asking.report_status(self.office, receipt)).state
 
     async def is_sound(self) -> None:
-        """The log tells the tables, and nobody has touched it."""
+        """The log tells the tables, and nobody has touched it. What the worker has in hand is done first."""
+        await self.worker.sweeping.finish()
         async with self.office.db.connect() as tx:
             assert await proof.contradictions(tx, self.office) == []
             assert await log.broken_link(tx, self.office.city_id) is None
