@@ -27,7 +27,6 @@ LOOK_MINUTES: Final = (2.0, 5.0)
 NOTHING_TO_DO: Final = timedelta(minutes=6)
 FOUND: Final = 0.12
 """How often somebody is there, per look; made up, as the rest of the street is (docs/measurements.md)."""
-GONE: Final = 404
 TO_BE_DONE: Final = frozenset({"due", "leased"})
 
 
@@ -61,8 +60,7 @@ class Sweeper:
         self._news = False
         reply = await self._phone.get("/api/officer/sweep")
         if not reply.ok:
-            if reply.status != GONE:
-                self._trouble("sweep", reply)
+            self._trouble("sweep", reply)
             return self._rest(now)
         self.campaign = reply.body["campaign"] or {}
         stops = (reply.body["tour"] or {}).get("stops", [])

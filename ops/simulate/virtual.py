@@ -98,6 +98,7 @@ class VirtualDay:
             for person in self.crowd.due(now):
                 await person.act(now)
             done = await self.worker.turn()
+            await self.worker.sweeping.finish()  # what goes on beside its turns takes no virtual time
             news = await self.news.read()
             await self.witness(news, now)
             self.crowd.tell(news, now)

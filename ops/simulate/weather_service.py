@@ -43,11 +43,12 @@ class Step(Struct, frozen=True):
 
 
 DEMONSTRATION: Final = (
-    Step(timedelta(minutes=10), "blue"),
-    Step(timedelta(minutes=70), "orange"),
-    Step(timedelta(minutes=150), None),
+    Step(timedelta(minutes=20), "blue"),
+    Step(timedelta(minutes=65), "orange"),
+    Step(timedelta(minutes=135), None),
 )
-"""From half past seven on: at ten times the speed of life the warning comes after a minute, and is lifted after a quarter of an hour."""
+"""From half past seven on. At ten times the speed of life the warning comes after two minutes, the day's crews have their tours after three,
+and it is lifted after a quarter of an hour."""
 
 
 def chain(begins: datetime, steps: tuple[Step, ...] = DEMONSTRATION, hazard: Hazard = "cold_wave") -> list[Message]:

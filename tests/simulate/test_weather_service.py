@@ -44,7 +44,7 @@ def test_each_concerns_the_whole_city_and_says_in_both_languages_that_it_is_made
 def test_every_day_has_one_and_a_restart_sends_the_same(dalian: City) -> None:
     first = cold_waves(dalian, BEGINS, BEGINS, timedelta(hours=7, minutes=30))
     later = cold_waves(dalian, BEGINS, BEGINS + timedelta(days=3), timedelta(hours=7, minutes=30))
-    assert first[0].at == BEGINS + timedelta(minutes=10)
+    assert first[0].at == BEGINS + timedelta(minutes=20)
     assert later[0].at == first[6].at
     again = as_cap(later[0], later[0].at, dalian)
     assert again == as_cap(first[6], first[6].at, dalian)
