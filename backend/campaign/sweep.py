@@ -63,15 +63,19 @@ class Crews(Struct, frozen=True, kw_only=True):
         return team_id in self.teams and team_id not in self.with_case
 
 
-async def turn(office: Office, now: datetime) -> list[Job]:
-    """One look at every sweep. Returns what is to be laid out or planned; [] when another worker is looking."""
+async def turn(office: Office, now: datetime, claimed_for: timedelta = CLAIMED_FOR) -> list[Job]:
+    """One look at every sweep. Returns what is to be laid out or planned, claimed for so long; [] when another worker is looking."""
     async with office.db.begin() as tx:
         if not await sweep_rows.try_to_hold(tx, office):
             return []
         books = [await sweep_rows.open_book(tx, office, one) for one in await _going(tx, office, now)]
         crews = await crews_now(tx, office, now)
         tracks = await _tracks(tx, office, books)
-        jobs = [job for book in books if (job := await _look(tx, office, book, books, crews, tracks, now)) is not None]
+        jobs = [
+            job
+            for book in books
+            if (job := await _look(tx, office, book, books, crews, tracks, now, claimed_for)) is not None
+        ]
         seqs = [await sweep_rows.record(tx, office, book, by=SYSTEM, now=now) for book in books]
     await tracked.have_read(office, tracks)
     if any(seqs):
@@ -140,6 +144,7 @@ async def _look(
     crews: Crews,
     tracks: Sequence[Track],
     now: datetime,
+    claimed_for: timedelta,
 ) -> Job | None:
     """One campaign: looks, leases, what is due, tours. Returns what is to be done next for it."""
     sweep = await sweep_rows.sweep_of(tx, office, book.campaign.id)
@@ -154,7 +159,7 @@ async def _look(
     lease(book, [one for one in there if not _is_taken(one, book, books)], crews, tracks, timing, now, lasts)
     fall_due(book, timing, now)
     end_tours(book, crews, timing, now)
-    return await _next_job(tx, office, book, sweep, crews, now)
+    return await _next_job(tx, office, book, sweep, crews, now, claimed_for)
 
 
 def _is_taken(one: There, book: Book, books: Iterable[Book]) -> bool:
@@ -235,7 +240,7 @@ def _end(book: Book, timing: Timing, now: datetime) -> None:
 
 
 async def _next_job(
-    tx: AsyncConnection, office: Office, book: Book, sweep: Sweep, crews: Crews, now: datetime
+    tx: AsyncConnection, office: Office, book: Book, sweep: Sweep, crews: Crews, now: datetime, claimed_for: timedelta
 ) -> Job | None:
     """What is to be done next, claimed for whoever asks; None when there is nothing, or somebody is at it."""
     considered = [team_id for team_id in sweep.considered if crews.can_sweep(team_id)]
@@ -247,7 +252,7 @@ async def _next_job(
             job = Job(what=what, campaign_id=book.campaign.id, claim=new_id(), why=why)
     after = replace(sweep, considered=considered)
     if job is not None:
-        after = replace(after, claim=job.claim, claim_until=now + CLAIMED_FOR)
+        after = replace(after, claim=job.claim, claim_until=now + claimed_for)
     if after != sweep:
         await sweep_rows.put_sweep(tx, office, after)
     return job

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.campaign import by_hand, coverage, finds, tours
-from backend.clock import ManualClock
+from backend.campaign.sweep import CLAIMED_FOR
+from backend.campaign.sweeping import Sweeping
+from backend.clock import ManualClock, ScaledClock
 from backend.dispatch.found import found_someone
 from backend.errors import Conflict, NotFound
 from backend.geo.place import LonLat
@@ -515,3 +517,9 @@ async def test_cells_laid_out_are_not_sent_to_every_screen(swept: Swept) -> None
     assert len(told) < 1_500
     looked = await swept.last("sweep.planned")
     assert "sweep_tours" in tell(looked).message
+
+
+def test_a_claim_holds_by_the_machine_s_time_however_fast_the_office_s_runs(town: Town) -> None:
+    """Planning takes seconds: at ten times the speed of life a claim of a minute would be over before it is through."""
+    assert Sweeping(town.office, ScaledClock(NIGHT, NIGHT, 10.0))._claimed_for == 10 * CLAIMED_FOR
+    assert Sweeping(town.office, ManualClock(NIGHT))._claimed_for == CLAIMED_FOR
