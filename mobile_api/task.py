@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.access.actor import Actor
-from backend.campaign import coverage
+from backend.campaign import coverage, points
 from backend.campaign.coverage import Sentence, SweepHint
 from backend.dispatch import board, distress, field, find, matching, offers
 from backend.dispatch.case_file import readable_sightings
@@ -28,7 +28,7 @@ from backend.policy import Danger, Season
 from backend.referral import facilities
 
 WHERE_HELP_IS: Final = ("station", "rescue_point")
-"""The kinds of facility whose address is left with somebody who stays."""
+"""The kinds of facility whose address is left with somebody who stays; and temporary points while a campaign has them open."""
 NOT_SOUGHT: Final = {
     "dispatcher": ("由派遣员指派", "assigned by the dispatcher"),
     "found": ("本队现场发现", "found by your own team"),
@@ -173,10 +173,12 @@ async def _kit(tx: AsyncConnection, office: Office, by: Actor, now: datetime) ->
     policy = office.city.policy
     season = season_of(now, policy)
     known = await facilities.list_facilities(tx, office, by)
+    opened = await points.open_now(tx, office)
+    there = [one for one in known if one.kind in WHERE_HELP_IS or one.id in opened]
     return Kit(
         season=season,
         supplies=list(policy.protection.supplies.get(season, ())),
-        stations=[_station(one) for one in known if one.kind in WHERE_HELP_IS and not one.hidden],
+        stations=[_station(one) for one in there if not one.hidden],
         decline_reasons=[DeclineReason(code, *words) for code, words in offers.DECLINE_REASONS.items()],
     )
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from backend.city import open_city
+from backend.city import City, open_city
 from backend.clock import SystemClock
 from backend.errors import Refused
 from backend.settings import read as read_settings
 from backend.signers import Signers
 from ops import check_machine, check_push, check_services
 from ops.findings import Check, Finding, Patient, judged, well
+from ops.load_city import read_facilities
 from ops.local import services
 
 UNHEALTHY = 1
@@ -89,6 +90,27 @@ def check_city(patient: Patient) -> Iterator[Finding]:
             ),
             ("没有规则 policy.toml", "there is no policy.toml"),
         )
+        yield from _points(city, folder)
+
+
+def _points(city: City, folder: Path) -> Iterator[Finding]:
+    """The temporary points that plans name are in the city's table; others may have been made at the desk."""
+    if not (folder / "facilities.csv").exists():
+        return
+    known = {one["code"] for one in read_facilities(folder / "facilities.csv") if one["kind"] == "temporary_point"}
+    plans = city.policy.campaign.plans
+    named = {code for graded in plans.values() for plan in graded.values() for code in plan.points}
+    listed = "、".join(sorted(named - known))
+    yield judged(
+        "points",
+        named <= known,
+        ("预案中的临时点都在 facilities.csv 中", "the temporary points of all plans are in facilities.csv"),
+        (
+            "改正 policy.toml 中 points 的编号，或在 facilities.csv 中补上（kind 为 temporary_point）。",
+            "put the codes in policy.toml right, or add them to facilities.csv (kind temporary_point)",
+        ),
+        (f"facilities.csv 中没有临时点 {listed}", f"facilities.csv has no temporary point {listed}"),
+    )
 
 
 def check_signers(patient: Patient) -> Iterator[Finding]:

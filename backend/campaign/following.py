@@ -113,11 +113,12 @@ def steps(
     for warning in sorted(warnings, key=_gravest_first):
         if warning.chain_id in taken:
             continue
+        if (plan := holding(plans, warning.hazard, warning.colour)) is None:
+            continue
         if (other := _on_the_same_ground(warning, open_ones, city)) is not None:
             joining.setdefault(other.id, []).append(warning)
         elif not _was_ended_by_somebody(warning, campaigns):
-            plan = holding(plans, warning.hazard, warning.colour)
-            found += [] if plan is None else [Opens(warning=warning, plan=plan)]
+            found.append(Opens(warning=warning, plan=plan))
     for one in open_ones:
         mine = [warning for warning in warnings if warning.chain_id in one.chains] + joining.get(one.id, [])
         found += _of_campaign(one, sorted(mine, key=_gravest_first), ended, plans, city, now)
@@ -153,15 +154,23 @@ def _of_campaign(
     one: Campaign, mine: Sequence[InForce], ended: Ends, plans: Plans, city: City, now: datetime
 ) -> list[Step]:
     own = own_of(one)
-    if not mine and own is None:
+    counted = [warning for warning in mine if _counts(warning, one, plans)]
+    if not counted and own is None:
         last = max((ended[chain] for chain in one.chains if chain in ended), default=None)
-        return [Closes(campaign_id=one.id, reason=last[1] if last else "expired")]
-    if not mine and own is not None and own.ends_at is not None and own.ends_at <= now:
+        over = last[1] if last else "expired"
+        return [Closes(campaign_id=one.id, reason="downgraded" if mine else over)]
+    if not counted and own is not None and own.ends_at is not None and own.ends_at <= now:
         return [Closes(campaign_id=one.id, reason="expired")]
-    after = _target(one, mine, own, plans, city)
+    after = _target(one, counted, own, plans, city)
     if after is None:
         return [Closes(campaign_id=one.id, reason="downgraded")]
     return [] if after.is_as(one) else [after]
+
+
+def _counts(warning: InForce, one: Campaign, plans: Plans) -> bool:
+    """Whether it is a reason to go on: it has a plan, or says no colour and so nothing new of what the campaign is about."""
+    is_known = warning.colour is None and warning.chain_id in one.chains
+    return is_known or holding(plans, warning.hazard, warning.colour) is not None
 
 
 def own_of(one: Campaign) -> Own | None:

@@ -25,6 +25,7 @@ from backend.campaign.cap import Alert, Info, Oddity
 from backend.campaign.cap_read import read
 from backend.campaign.chain import BECAUSE_WORDS, Held, Verdict
 from backend.campaign.hazard import Colour, Hazard, Warned
+from backend.campaign.plan import holding
 from backend.campaign.signed import SIGNATURE_WORDS, SignatureState
 from backend.campaign.warned import Ground
 from backend.errors import Invalid
@@ -66,7 +67,7 @@ class WarningKept(Struct, frozen=True, kw_only=True):
     """One warning. deed: what it did when it came; because_zh, because_en: why nothing, or why it could not be read.
 
     chain_id: what is one and the same event. regions: of this city; the whole of it by its own code. signature: whether it is signed,
-    and whether that was verified.
+    and whether that was verified. without_plan: it holds, and the policy has no plan for it: no campaign opens.
     """
 
     id: UUID
@@ -91,6 +92,7 @@ class WarningKept(Struct, frozen=True, kw_only=True):
     received_at: datetime
     state_since: datetime
     expires_at: datetime | None
+    without_plan: bool
 
 
 class Understood(Struct, frozen=True, kw_only=True):
@@ -328,21 +330,24 @@ async def list_warnings(
     w = db.warnings.c
     wanted = (w.state == "live") if live_only else (w.state == "live") | (w.received_at >= since)
     query = select(db.warnings).where(w.city_id == office.city_id, wanted).order_by(w.received_at.desc(), w.id.desc())
-    return [_shown(row) for row in await tx.execute(query.limit(500))]
+    return [_shown(office, row) for row in await tx.execute(query.limit(500))]
 
 
 async def of_chains(tx: AsyncConnection, office: Office, chains: Sequence[UUID]) -> list[WarningKept]:
     """Every warning of these chains, newest first."""
     w = db.warnings.c
     query = select(db.warnings).where(w.city_id == office.city_id, w.chain_id.in_(chains))
-    return [_shown(row) for row in await tx.execute(query.order_by(w.received_at.desc(), w.id.desc()).limit(500))]
+    return [
+        _shown(office, row) for row in await tx.execute(query.order_by(w.received_at.desc(), w.id.desc()).limit(500))
+    ]
 
 
-def _shown(row: Any) -> WarningKept:
+def _shown(office: Office, row: Any) -> WarningKept:
     zh, en = BECAUSE_WORDS.get(row.because, (row.told["description_zh"], row.told["description_en"]))
     why = (zh, en) if row.because else (None, None)
     signature_zh, signature_en = SIGNATURE_WORDS[row.signature]
-    made = {"is_drawn", "told", "because_zh", "because_en", "signature_zh", "signature_en"}
+    has_plan = holding(office.city.policy.campaign.plans, row.hazard, row.colour) is not None
+    made = {"is_drawn", "told", "without_plan", "because_zh", "because_en", "signature_zh", "signature_en"}
     named = set(WarningKept.__struct_fields__) - made
     return WarningKept(
         **{name: getattr(row, name) for name in named},
@@ -352,4 +357,5 @@ def _shown(row: Any) -> WarningKept:
         because_en=why[1],
         signature_zh=signature_zh,
         signature_en=signature_en,
+        without_plan=row.state == "live" and not has_plan,
     )

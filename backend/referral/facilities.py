@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db, log
 from backend.access.actor import Actor
 from backend.access.once import Once, first_answer, keep_answer
-from backend.access.permissions import Object, allowed, demand
+from backend.access.permissions import Object, allowed, demand, scopes
+from backend.campaign import points
 from backend.errors import Conflict, Invalid, NotFound
 from backend.geo.place import Crs, LonLat, locate
 from backend.ids import new_id
@@ -104,12 +105,15 @@ _COLUMNS = [db.facilities.c[name] for name in _STORED]
 
 
 async def list_facilities(tx: AsyncConnection, office: Office, by: Actor) -> list[Facility]:
-    """Those that the actor may know of, by code."""
+    """Those that the actor may know of, by code. A temporary point that no campaign has open is nothing for the public to go to."""
     f = db.facilities.c
     rows = await tx.execute(select(*_COLUMNS).where(f.city_id == office.city_id).order_by(f.code))
     listed = await places_of(tx, office)
     found = [Facility(**row._mapping, places=listed.get(row.id, [])) for row in rows]
-    return [one for one in found if not one.hidden or _may(office, by, "facility:read", one)]
+    opened = await points.open_now(tx, office)
+    works_there = bool(scopes(office.city.policy.roles, by, "facility:read"))
+    there = [one for one in found if works_there or one.kind != "temporary_point" or one.id in opened]
+    return [one for one in there if not one.hidden or _may(office, by, "facility:read", one)]
 
 
 async def add_facility(office: Office, wanted: NewFacility, *, by: Actor, now: datetime, command: Once) -> Facility:

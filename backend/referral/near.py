@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.access.actor import Actor
 from backend.access.permissions import demand
+from backend.campaign import points
 from backend.dispatch import find
 from backend.dispatch.records import Case
 from backend.errors import Invalid
@@ -99,7 +100,9 @@ async def fitting(office: Office, wanted: Wanted, *, by: Actor, now: datetime) -
     demand(office.city.policy.roles, by, "facility:read")
     async with office.db.connect() as tx:
         case = await _case_of(tx, office, wanted, by)
-        known = [one for one in await list_facilities(tx, office, by) if wanted.kind in (None, one.kind)]
+        opened = await points.open_now(tx, office)
+        listed = [one for one in await list_facilities(tx, office, by) if wanted.kind in (None, one.kind)]
+        known = [one for one in listed if one.kind != "temporary_point" or one.id in opened]
         held = await places.held(tx, office, now)
         mode = await _mode_of(tx, office, case.team_id if case else None)
         outside = (await weather.current(tx, office, now)).state

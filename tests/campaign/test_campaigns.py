@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import db as tables
 from backend.access.actor import SYSTEM
-from backend.campaign import campaigns, keeping, reading
+from backend.campaign import campaigns, keeping, reading, warnings
 from backend.campaign.campaigns import Seen, ToOpen
 from backend.campaign.recording import CampaignDone
 from backend.clock import ManualClock
@@ -216,8 +216,12 @@ async def test_what_is_drawn_is_its_ground(town: Town) -> None:
 async def test_exercises_and_hazards_without_a_plan_open_nothing(town: Town) -> None:
     await comes(town, "W0", "红", status="Exercise")
     await comes(town, "W1", "红", event="沙尘暴")
+    await comes(town, "W2", "红", event="高温", area=code("370100000000"))
     await turned(town)
     assert await all_campaigns(town) == []
+    async with town.office.db.connect() as tx:
+        listed = await warnings.list_warnings(tx, town.office, LEADER, since=town.now)
+    assert {one.identifier: one.without_plan for one in listed} == {"W0": False, "W1": True}
 
 
 async def test_a_plan_that_is_switched_off_is_no_plan(town: Town) -> None:

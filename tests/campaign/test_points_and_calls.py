@@ -9,11 +9,13 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import db as tables
+from backend.access.actor import PUBLIC
 from backend.campaign import points, reading
 from backend.clock import ManualClock
 from backend.errors import Conflict, NotFound
 from backend.geo.place import LonLat
 from backend.ids import new_id
+from backend.referral import facilities
 from tests.campaign.builders import all_campaigns, calls_of, comes, kinds, lifted, points_of, the_campaign
 from tests.campaign.test_campaigns import EAST_LEADER, obey, plans_of, turned
 from tests.dispatch import builders
@@ -55,6 +57,9 @@ async def test_the_points_of_the_plan_are_wanted_and_the_desk_opens_them(town: T
         await points.open_point(town.office, one.id, first, town.by(LEADER))
     async with town.office.db.connect() as tx:
         assert await points.open_now(tx, town.office) == {first}
+        seen = {who: await facilities.list_facilities(tx, town.office, who) for who in (PUBLIC, LEADER)}
+    assert [one.id for one in seen[PUBLIC]] == [first], "the public is sent to what is open"
+    assert [one.id for one in seen[LEADER]] == [first, second]
     await points.close_point(town.office, one.id, second, town.by(LEADER))
     assert await states(town) == {first: "open", second: "closed"}
     await points.open_point(town.office, one.id, second, town.by(LEADER))
