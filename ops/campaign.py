@@ -1,5 +1,4 @@
-"""`rescue campaign …`: campaigns from the command line, for whoever runs the installation: listed, shown, opened, closed,
-and their reports (`campaign_report`).
+"""`rescue campaign …`, for whoever runs the installation: campaigns listed, shown, opened, closed, and their reports as files.
 
 What runs and how it began is read from the database; opening and closing are the verbs that the desk uses.
 """

@@ -5,7 +5,7 @@ What warnings do by themselves is in `keeping`; which step that is, in `followin
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -30,6 +30,9 @@ from backend.errors import Conflict, Invalid
 from backend.ids import new_id
 from backend.office import Office
 from backend.policy import Colour, Hazard
+
+STAYS_ENDED: Final = timedelta(hours=12)
+"""So long measured weather opens nothing after somebody has ended what it opened: the rest of that night or day."""
 
 
 class ToOpen(Struct, frozen=True, kw_only=True):
@@ -179,8 +182,8 @@ async def opened(
 async def open_observed(office: Office, seen: Seen, command: Command) -> CampaignDone | None:
     """Measured weather opens a campaign by the plan of `[campaign.observed] colour`, or prolongs the one that it opened before.
 
-    None where nothing is to be done: another campaign of that season runs there, somebody ended it for as long as was measured
-    then, or there is no plan. For the system, whoever wrote the values down; asked again with the same, it changes nothing.
+    None where nothing is to be done: another campaign of that season runs there, somebody has ended it within `STAYS_ENDED`,
+    or there is no plan. For the system, whoever wrote the values down; asked again with the same, it changes nothing.
     """
     command.demand(office, "campaign:open")
     colour = office.city.policy.campaign.observed.colour
@@ -225,10 +228,9 @@ async def _seen_again(
 async def _was_ended(tx: AsyncConnection, office: Office, hazard: Hazard, now: datetime) -> bool:
     """Whether somebody ended or declined what was measured, and it is still the same night or day."""
     c = db.campaigns.c
-    over = (c.cause == "observed", c.hazard == hazard, c.closed_at > now - timedelta(days=2))
-    past = await rows.fetch(tx, office, Campaign, rows.select_rows(Campaign, office, *over))
-    by_somebody = [one for one in past if one.state == "declined" or one.close_reason == "hand"]
-    return any((own := msgspec.convert(one.basis, Own)).ends_at is None or own.ends_at > now for one in by_somebody)
+    by_somebody = (c.state == "declined") | (c.close_reason == "hand")
+    over = (c.cause == "observed", c.hazard == hazard, c.closed_at > now - STAYS_ENDED, by_somebody)
+    return bool((await tx.execute(select(c.id).where(c.city_id == office.city_id, *over).limit(1))).first())
 
 
 async def approve(office: Office, campaign_id: UUID, note: str | None, command: Command) -> CampaignDone:

@@ -459,11 +459,16 @@ async def test_measured_cold_does_not_double_what_runs_against_the_cold(watching
     assert len(await all_campaigns(watching)) == 1
 
 
-async def test_what_was_measured_and_ended_by_somebody_does_not_begin_again_the_same_night(watching: Town) -> None:
+async def test_what_was_measured_and_ended_by_somebody_does_not_begin_again_the_same_night(
+    watching: Town, clock: ManualClock
+) -> None:
     done = await observed(watching)
     assert done is not None
     await campaigns.close(watching.office, done.id, "测站故障", watching.by(LEADER))
+    clock.advance(hours=11)
     assert await observed(watching) is None
+    clock.advance(hours=2)
+    assert await observed(watching) is not None
 
 
 async def test_where_the_policy_says_none_measured_values_open_nothing(watching: Town) -> None:

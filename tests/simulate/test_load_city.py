@@ -45,7 +45,7 @@ async def test_loading_twice_changes_nothing(db: AsyncEngine, dalian: City, tmp_
     held, kept = await counts(office), file.read_bytes()
     assert await load_city(office, DALIAN, NOW, demo=True, accounts_file=file) == first
     assert (await counts(office), file.read_bytes()) == (held, kept)
-    assert held[:5] == [11, 24, 24, 240, 9]
+    assert held[:5] == [11, 24, 24, 240, 12]
     assert file.stat().st_mode & 0o077 == 0
 
 
@@ -64,9 +64,9 @@ async def test_what_was_changed_by_hand_stays_unless_the_files_shall_win(db: Asy
             return list((await tx.execute(text(f"{query} WHERE code = 'T01'"))).one())
 
     await load_city(office, DALIAN, NOW)
-    assert await found() == ["改过", 7, 9]
+    assert await found() == ["改过", 7, 12]
     await load_city(office, DALIAN, NOW, overwrite=True)
-    assert await found() == ["沙河口区公安巡逻1组", 120, 9]
+    assert await found() == ["沙河口区公安巡逻1组", 120, 12]
 
 
 async def test_every_demonstration_account_signs_in_and_an_officer_rides_with_a_team(
