@@ -54,7 +54,17 @@ from backend.patrol.team_changes import Organisation, ShiftPattern
 from backend.policy import Colour, Danger, Hazard, Priority, Role, Unit
 from backend.policy.plans import Cover
 from backend.referral.asked import Consent, ConsentGround
+from backend.referral.deadlines import How, StayClockKind
 from backend.referral.facilities import FacilityKind, Level
+from backend.referral.person import (
+    BodyPart,
+    DocumentKind,
+    IdentitySource,
+    MarkKind,
+    SamenessState,
+    Vulnerability,
+)
+from backend.referral.stay import Came, NoConsentGround, StayClockState, StayState, Wish
 from backend.referral.takes import Group, Need, PlaceKind
 from backend.web import PROBLEM, Problem
 
@@ -110,6 +120,19 @@ NAMED: Final[Mapping[str, Any]] = {
     "ReferralFrom": ReferralFrom,
     "ReferralState": ReferralState,
     "ReferralTo": ReferralTo,
+    "Vulnerability": Vulnerability,
+    "IdentitySource": IdentitySource,
+    "DocumentKind": DocumentKind,
+    "MarkKind": MarkKind,
+    "BodyPart": BodyPart,
+    "SamenessState": SamenessState,
+    "Came": Came,
+    "HowLeft": How,
+    "StayState": StayState,
+    "StayClockKind": StayClockKind,
+    "StayClockState": StayClockState,
+    "Wish": Wish,
+    "NoConsentGround": NoConsentGround,
     "PointState": PointState,
     "Posture": Posture,
     "Priority": Priority,

@@ -78,11 +78,13 @@ from ops.console.figures import FiguresNow
 from ops.console.log_search import log_search
 from ops.console.looks import Looks
 from ops.console.map import MapRoutes
+from ops.console.persons import Persons
 from ops.console.places import Places
 from ops.console.policy import PolicyByHand
 from ops.console.referrals import Referrals
 from ops.console.replay import Replay
 from ops.console.shift import ShiftNotes
+from ops.console.station import Stays, station_desk
 from ops.console.stock import Stock
 from ops.console.sweeps import SweepsSeen
 from ops.console.teams import Shifts, Teams
@@ -97,6 +99,7 @@ ROUTES: list[Any] = [
     *(SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
+    *(Persons, Stays, station_desk),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
     *(

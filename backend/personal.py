@@ -4,6 +4,8 @@ Begin at `FIELDS`. A row comes in and goes out with its plain fields (`phone`); 
 `backend.sealing`; bound to a value are its table, its column and its row's id.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -19,6 +21,10 @@ PHONE: Final = "sighting_contacts.phone"
 """What the blind index of a caller's number is about."""
 DEVICE: Final = "devices.address"
 """What the blind index of a device's address is about."""
+NAME: Final = "persons.name"
+ID_NUMBER: Final = "persons.id_number"
+"""What the blind indexes of a person's name and document are about."""
+_IN_NAMES: Final = re.compile(r"[\s·・.•]+")
 
 
 class Field(NamedTuple):
@@ -59,6 +65,11 @@ FIELDS: Final = (
     Field(db.stock_moves, "note"),
     Field(db.sweep_looks, "reason"),
     Field(db.sweep_passes, "reason"),
+    Field(db.persons, "told", is_json=True),
+    Field(db.persons, "identity", is_json=True),
+    Field(db.stays, "arrival", is_json=True),
+    Field(db.stays, "notice", is_json=True),
+    Field(db.stays, "leaving", is_json=True),
     Field(db.policies, "reason"),
     Field(db.referrals, "to_words"),
     Field(db.referrals, "reason"),
@@ -121,12 +132,32 @@ def address_indexes(ring: Ring, address: Mapping[str, str]) -> list[bytes]:
     return ring.digests(msgspec.json.encode(address, order="sorted"), DEVICE)
 
 
+def name_indexes(ring: Ring, name: str) -> list[bytes]:
+    """How a name is found again, under every key, the newest first; spaces, dots and width do not count."""
+    return ring.digests(_IN_NAMES.sub("", unicodedata.normalize("NFKC", name)).casefold().encode(), NAME)
+
+
+def id_number_indexes(ring: Ring, number: str) -> list[bytes]:
+    """The same of a document's number."""
+    return ring.digests(_IN_NAMES.sub("", unicodedata.normalize("NFKC", number)).upper().encode(), ID_NUMBER)
+
+
+def _of_identity(ring: Ring, identity: Mapping[str, Any]) -> dict[str, bytes | None]:
+    name, number = identity.get("name"), identity.get("id_number")
+    return {
+        "name_index": name_indexes(ring, name)[0] if name else None,
+        "id_number_index": id_number_indexes(ring, number)[0] if number else None,
+    }
+
+
 def indexed(ring: Ring, field: Field, plain: Any) -> dict[str, bytes | None]:
     """The blind index that lies beside a sealed value, where there is one."""
     if field.column is db.sighting_contacts.c.phone_sealed:
         return {"phone_index": phone_index(ring, plain)}
     if field.column is db.devices.c.address_sealed:
         return {"address_index": address_indexes(ring, plain)[0]}
+    if field.column is db.persons.c.identity_sealed:
+        return _of_identity(ring, plain or {})
     return {}
 
 

@@ -46,6 +46,26 @@ _IN_A_CLOSED_CASE: Final = """EXISTS (
     SELECT 1 FROM cases c WHERE c.city_id = t.city_id AND c.id = t.case_id AND c.closed_at < :before)"""
 
 
+_OF_A_PERSON_OF_THE_PAST: Final = """EXISTS (
+    SELECT 1 FROM persons p WHERE p.city_id = t.city_id AND p.id = t.{key} AND NOT EXISTS (
+        SELECT 1 FROM persons g WHERE g.city_id = p.city_id AND g.root_id = p.root_id AND (
+            g.created_at >= :before
+            OR EXISTS (
+                SELECT 1 FROM case_people l JOIN cases c ON c.city_id = l.city_id AND c.id = l.case_id
+                WHERE l.city_id = g.city_id AND l.person_id = g.id AND (c.closed_at IS NULL OR c.closed_at >= :before))
+            OR EXISTS (
+                SELECT 1 FROM stays y WHERE y.city_id = g.city_id AND y.person_id = g.id
+                AND (y.left_at IS NULL OR y.left_at >= :before)))))"""
+"""Nothing has been done for the person, under any of their records, for so long."""
+_OF_A_STAY: Final = "EXISTS (SELECT 1 FROM stays s WHERE s.city_id = t.city_id AND s.id = t.stay_id"
+_WITHOUT_CLOCKS: Final = "NOT EXISTS (SELECT 1 FROM stay_clocks c WHERE c.city_id = t.city_id AND c.stay_id = t.id)"
+_NAMED_NOWHERE: Final = """NOT EXISTS (SELECT 1 FROM photos f WHERE f.city_id = t.city_id AND f.person_id = t.id)
+    AND NOT EXISTS (SELECT 1 FROM case_people l WHERE l.city_id = t.city_id AND l.person_id = t.id)
+    AND NOT EXISTS (SELECT 1 FROM stays y WHERE y.city_id = t.city_id AND y.person_id = t.id)
+    AND NOT EXISTS (
+        SELECT 1 FROM person_suggestions s WHERE s.city_id = t.city_id AND (s.person_id = t.id OR s.other_id = t.id))"""
+
+
 class Rule(NamedTuple):
     """One thing that is removed. keep: how long. due: the condition on a row `t`, with `:before`. emptied: the columns set
     to NULL; the whole row goes where there are none. by_machine: measured on the machine's clock, not the office's."""
@@ -138,6 +158,23 @@ RULES: Final = (
     Rule(
         "pass_reasons", "sweep_passes", lambda r: r.persons,
         "t.reason_sealed IS NOT NULL AND t.said_at < :before", ("reason_sealed",),
+    ),
+    Rule(
+        "person_suggestions", "person_suggestions", lambda r: r.persons,
+        f"({_OF_A_PERSON_OF_THE_PAST.format(key='person_id')} OR {_OF_A_PERSON_OF_THE_PAST.format(key='other_id')})",
+    ),
+    Rule(
+        "stay_clocks", "stay_clocks", lambda r: r.persons,
+        f"{_OF_A_STAY} AND {_OF_A_PERSON_OF_THE_PAST.format(key='person_id').replace('t.', 's.')})",
+    ),
+    Rule(
+        "stays", "stays", lambda r: r.persons,
+        f"{_OF_A_PERSON_OF_THE_PAST.format(key='person_id')} AND {_WITHOUT_CLOCKS}",
+    ),
+    Rule("case_people", "case_people", lambda r: r.persons, _OF_A_PERSON_OF_THE_PAST.format(key="person_id")),
+    Rule(
+        "persons", "persons", lambda r: r.persons,
+        f"{_OF_A_PERSON_OF_THE_PAST.format(key='id')} AND {_NAMED_NOWHERE}",
     ),
     Rule("reasons", "event_words", lambda r: r.persons, _IN_A_CLOSED_CASE),
     Rule("parked_calls", "parked_calls", lambda r: r.parked_calls, "t.parked_at < :before"),
@@ -287,7 +324,12 @@ async def _add(tx: AsyncConnection, office: Office, day: str, name: str, number:
 def _photos_due(office: Office, now: datetime) -> Any:
     p = db.photos
     before = now - timedelta(seconds=office.city.policy.retention.photos.seconds)
-    of_closed = f"({_OF_A_CLOSED_CASE.format(key='sighting_id')} OR {_IN_A_CLOSED_CASE})".replace("t.", "photos.")
+    over = (
+        _OF_A_CLOSED_CASE.format(key="sighting_id"),
+        _IN_A_CLOSED_CASE,
+        _OF_A_PERSON_OF_THE_PAST.format(key="person_id"),
+    )
+    of_closed = f"({' OR '.join(over)})".replace("t.", "photos.")
     closed = text(of_closed).bindparams(before=before)
     return select(p.c.id).where(p.c.city_id == office.city_id, or_(p.c.leaving_at.is_not(None), closed))
 

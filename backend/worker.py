@@ -27,7 +27,8 @@ from backend.dispatch.ladder import Ways
 from backend.live.notices import Told
 from backend.notify import notices, outbox
 from backend.office import Office
-from backend.referral import waiting
+from backend.referral import stay_clocks, waiting
+from backend.referral.deadlines import StayClockKind
 from backend.stopping import Stopping
 
 REST_AFTER_FAULT = timedelta(seconds=20)
@@ -90,6 +91,7 @@ class Worker:
         done += await self._each(escalation.due_offers, self._lapse)
         done += await self._each(escalation.due_clocks, self._fire)
         done += await self._each(distress.due_calls, self._distress)
+        done += await self._each(stay_clocks.due_clocks, self._deadline)
         done += await self._each(warnings.due, self._run_out)
         done += await self._each(campaigns.due, self._follow)
         done += await self._each(campaigns.due_proposals, self._go_up)
@@ -141,6 +143,9 @@ class Worker:
 
     async def _fire(self, which: tuple[UUID, ClockKind], command: Command) -> bool:
         return await escalation.fire_clock(self.office, *which, command)
+
+    async def _deadline(self, which: tuple[UUID, StayClockKind], command: Command) -> bool:
+        return await stay_clocks.fire_clock(self.office, *which, command)
 
     async def _distress(self, distress_id: UUID, command: Command) -> bool:
         return await distress.escalate(self.office, distress_id, command)

@@ -69,13 +69,13 @@ TRANSITIONS: Final[dict[tuple[ClockState | None, ClockAction], ClockState]] = {
 
 
 class Clock(Struct, frozen=True):
-    """One deadline of one case. Moments are aware (UTC); `paused_s` is elapsed time, also for working-time spans.
+    """One deadline, of a case (`ClockKind`) or of somebody at a station. Moments are aware (UTC); `paused_s` is elapsed time, also for working-time spans.
 
     missed_at: when it was missed, kept when met late, not when told late. overdue_paused_s: suspended time since the miss.
     level: how many of the escalation chain have been told. misses: misses of earlier runs, before a restart.
     """
 
-    kind: ClockKind
+    kind: str
     span: Span
     started_at: datetime
     due_at: datetime
@@ -115,7 +115,7 @@ def deadline(start: datetime, span: Span, calendar: WorkCalendar) -> datetime:
     return calendar.add(start, span)
 
 
-def start(kind: ClockKind, span: Span, *, now: datetime, calendar: WorkCalendar, yellow_at: float = 0.8) -> Clock:
+def start(kind: str, span: Span, *, now: datetime, calendar: WorkCalendar, yellow_at: float = 0.8) -> Clock:
     """A clock that runs from `now`. `yellow_at`: share of the span after which the light is yellow."""
     now = now.astimezone(UTC)
     return Clock(kind, span, now, calendar.add(now, span), calendar.add(now, span, yellow_at))

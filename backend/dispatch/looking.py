@@ -34,6 +34,9 @@ LOOKS: Final = (
     "look.call_read",
     "look.photo_read",
     "look.referral_read",
+    "look.person_read",
+    "look.person_searched",
+    "look.person_photo_read",
     "sighting.contact_read",
     "sighting.photo_read",
 )
@@ -51,7 +54,8 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """Who looked at what, when. what: file_read, searched, call_read, contact_read, photo_read or referral_read. who: an account's id."""
+    """Who looked at what, when. what: file_read, searched, call_read, contact_read, photo_read, referral_read, or of the register person_read,
+    person_searched, person_photo_read. who: an account's id."""
 
     seq: int
     at: datetime
@@ -60,6 +64,7 @@ class Look(Struct, frozen=True, kw_only=True):
     what: str
     case_id: UUID | None
     sighting_id: UUID | None
+    person_id: UUID | None = None
 
 
 async def note_file_read(office: Office, case: Case, *, by: Actor, now: datetime) -> None:
@@ -141,6 +146,7 @@ async def list_looks(
             what=row.kind.partition(".")[2],
             case_id=row.case_id,
             sighting_id=UUID(row.data["sighting_id"]) if "sighting_id" in row.data else None,
+            person_id=UUID(row.data["person_id"]) if "person_id" in row.data else None,
         )
         for row in rows
     ]

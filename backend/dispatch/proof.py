@@ -46,6 +46,8 @@ NOT_PROVEN = {
 }
 """Tables that the log does not prove, and why."""
 
+REGISTER = (db.persons, db.case_people, db.person_suggestions, db.stays, db.stay_clocks)
+"""The tables of the register of people."""
 Told = tuple[Table, str, dict[str, Any]]
 """A table, the id of one of its rows, and what an event says that the row's columns are."""
 
@@ -130,6 +132,17 @@ def _of_photo(event: log.Event) -> Iterator[Told]:
     yield db.photos, event.data["photo_id"], {"picture_digest": event.data["picture_digest"]}
 
 
+def _of_register(event: log.Event) -> Iterator[Told]:
+    for table in REGISTER:
+        for one in event.data.get("rows", {}).get(table.name, ()):
+            yield table, one["id"], {k: v for k, v in one.items() if k != "id"}
+
+
+def _of_person_photo(event: log.Event) -> Iterator[Told]:
+    named = ("picture_digest", "kind", "person_id", "taken_at")
+    yield db.photos, event.data["photo_id"], {k: event.data[k] for k in named}
+
+
 def _of_case_photo(event: log.Event) -> Iterator[Told]:
     named = ("picture_digest", "kind", "team_id", "taken_at")
     yield db.photos, event.data["photo_id"], {"case_id": event.case_id, **{k: event.data[k] for k in named}}
@@ -149,6 +162,9 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "search": _of_decision,
     "sighting.photo_added": _of_photo,
     "case.photo_added": _of_case_photo,
+    "person": _of_register,
+    "stay": _of_register,
+    "person.photo_added": _of_person_photo,
     "policy": _of_policy,
     "note": _of_note,
 }
@@ -162,7 +178,7 @@ BORN: Mapping[Table, str] = {
 }
 """Tables of which the first version told nothing: a row that is older than the first event about its table is not judged."""
 
-MAY_BE_GONE = frozenset({"photos", "decisions"})
+MAY_BE_GONE = frozenset({"photos", "decisions", *(table.name for table in REGISTER)})
 """Rows that are removed when their time is over, while the log goes on saying that they were."""
 
 
@@ -187,6 +203,7 @@ PROVEN = (
     db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.observations, db.warnings, db.campaigns, db.campaign_points,
     db.campaign_calls, db.sweep_cells, db.sweep_looks, db.sweep_tours, db.sweep_passes, db.circle_alarms, db.decisions, db.photos,
     db.policies, db.shift_notes,
+    *REGISTER,
 )  # fmt: skip
 
 

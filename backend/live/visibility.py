@@ -33,6 +33,8 @@ ACTIONS = {
     "facility": "facility:read",
     "referral": "referral:read",
     "stock": "stock:read",
+    "person": "person:read",
+    "stay": "stay:read",
 }
 POSITIONS = "team:read"
 # Events whose rows are too many for every screen: it is told that they were, and asks for what it shows (I11).

@@ -78,6 +78,9 @@ def _second_factor(p: Policy) -> Iterator[Fault]:
 
 
 def _told(p: Policy) -> Iterator[Fault]:
+    for n, who in enumerate(p.referral.overdue_chain):
+        if who not in get_args(Role):
+            yield unlisted(("referral", "overdue_chain", n), who, list(get_args(Role)), "[roles]")
     for n, who in enumerate(p.escalation.chain):
         if who not in ("team", *get_args(Role)):
             yield unlisted(("escalation", "chain", n), who, ["team", *get_args(Role)], "team + [roles]")
@@ -112,6 +115,7 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("matching", "shift_end_within"): p.matching.shift_end_within,
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("outcomes", "revisit_after"): p.outcomes.revisit_after,
+        ("referral", "overdue_step"): p.referral.overdue_step,
         ("protection", "report_up_within"): p.protection.report_up_within,
         **{("referral", name): getattr(p.referral, name) for name in ("answer", "answer_step", "hold")},
         ("verification", "stay_at_least"): p.verification.stay_at_least,
@@ -147,6 +151,7 @@ def _never_empty(p: Policy) -> Iterator[Fault]:
     """Lists without which a rule can never be kept or nobody would ever be told."""
     lists: dict[Path, tuple[str, ...]] = {
         ("escalation", "chain"): p.escalation.chain,
+        ("referral", "overdue_chain"): p.referral.overdue_chain,
         ("protection", "report_up_to"): p.protection.report_up_to,
         **{("protection", "supplies", season): p.protection.supplies.get(season, ()) for season in get_args(Season)},
     }

@@ -138,6 +138,10 @@ ACTION_NAMES: Final[dict[str, tuple[str, str]]] = {
     "stats:read": ("查看统计", "read statistics"),
     "key:write": ("管理接口密钥", "manage partner keys"),
     "person:read": ("查看受助人员记录", "read records of persons"),
+    "person:write": ("登记受助人员、判断是否同一人", "register people, decide whether two records are one person"),
+    "stay:read": ("查看在站人员与时限", "see who is at a station, and the deadlines"),
+    "stay:write": ("办理入站、寻亲、离站", "take people in, look for who they are, let them leave"),
+    "identity:read": ("查看受助人员身份、按姓名查询", "see who somebody is, search by name"),
 }
 """Everything that a role can be given, in Chinese and English: the table of docs/permissions.md."""
 

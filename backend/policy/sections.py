@@ -215,6 +215,8 @@ class Referral(msgspec.Struct, frozen=True):
     renew: Span
     settlement: Span
     stay_at_most: Span
+    overdue_chain: tuple[Text, ...]
+    overdue_step: Span
     revisit_every: Span
     revisit_for: Span
 

@@ -7,7 +7,7 @@ take the last one.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -79,8 +79,8 @@ LONGEST_STAY: Final = timedelta(days=31)
 
 
 async def held(tx: AsyncConnection, office: Office, now: datetime, *, only: UUID | None = None) -> Held:
-    """Places that are held now, of every facility or of one: by those who are on the way, and by those who were handed over
-    within `[referral] stay_at_most`."""
+    """Places that are held now, of every facility or of one: by those who are on the way, by those who stay there, and by those who
+    were handed over within `[referral] stay_at_most` and whom nobody has taken in at a station's desk."""
     r = db.referrals.c
     span = office.city.policy.referral.stay_at_most
     stay = timedelta(seconds=span.seconds) if span.is_elapsed else LONGEST_STAY
@@ -92,4 +92,21 @@ async def held(tx: AsyncConnection, office: Office, now: datetime, *, only: UUID
     found: Held = defaultdict(Counter)
     for facility_id, kind, count in await tx.execute(query):
         found[facility_id][kind] += count
+    return await _with_stays(tx, office, found, there, only=only)
+
+
+async def _with_stays(tx: AsyncConnection, office: Office, found: Held, there: Any, *, only: UUID | None) -> Held:
+    """Whoever stays at a station has a place; somebody taken in from a referral has it instead of the referral."""
+    s, r = db.stays.c, db.referrals.c
+    present = select(s.facility_id, s.place_kind, func.count()).group_by(s.facility_id, s.place_kind)
+    present = present.where(s.city_id == office.city_id, s.state == "present")
+    referred = select(r.to_facility, r.place_kind, func.count()).group_by(r.to_facility, r.place_kind)
+    referred = referred.select_from(db.stays.join(db.referrals, (s.city_id == r.city_id) & (s.referral_id == r.id)))
+    referred = referred.where(r.city_id == office.city_id, r.place_kind.is_not(None), r.state.in_(HOLDING) | there)
+    if only is not None:
+        present, referred = present.where(s.facility_id == only), referred.where(r.to_facility == only)
+    for facility_id, kind, count in await tx.execute(present):
+        found[facility_id][kind] += count
+    for facility_id, kind, count in await tx.execute(referred):
+        found[facility_id][kind] -= count
     return found

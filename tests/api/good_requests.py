@@ -1,6 +1,7 @@
 """One request to every operation there is that has to succeed, in the order of a day: what the fuzzing varies afterwards."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -81,6 +82,8 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await _decide(api, staff)
     await _find_somebody(api, staff)
     await _refer(api, staff)
+    await _register_people(api, staff, case_id)
+    await _at_the_station(api, staff)
     await _call_for_help(api, staff)
     await _supplies(staff)
     await _look_at_the_city(api, staff)
@@ -216,6 +219,55 @@ async def _find_somebody(api: Api, staff: Staff) -> None:
     (lon, lat), note = IN_ZHONGSHAN, "还在，咳嗽"
     found = {"found": "still_there", "note": note, "place": {"lon": lon + 0.011, "lat": lat, "crs": "wgs84"}}
     await staff.grid_worker.did(f"/api/visits/{visit}/done", found)
+
+
+async def _register_people(api: Api, staff: Staff, case_id: str) -> None:
+    """Two unknown people of a case; one gets a name, a photo and another case; both are merged, and two again."""
+    desk = staff.desk
+    told = {"description": "灰白短发", "marks": [{"kind": "scar", "where": "left_arm"}], "height_cm": 168}
+    new = {"case_id": case_id, "sex": "male", "age_band": "old", "told": told}
+    one, other = [(await desk.did("/api/persons", new))["person_id"] for _ in range(2)]
+    path = f"/api/persons/{one}"
+    await desk.did(f"{path}/describe", {"age_band": "adult", "is_listed": True})
+    identity = {"name": "王小明", "id_number": "11010519491231002X", "born_on": "1949-12-31", "kin": "儿子"}
+    await desk.did(f"{path}/identify", {"identity": identity, "source": "document"})
+    assert await desk.did("/api/persons/search", {"name": "王小明"})
+    assert (await desk.saw("/api/persons", case_id=case_id, identified="true", listed="true"))["people"]
+    kept = await desk.upload(f"{path}/photos", id=str(new_id()))
+    assert kept.status_code == 201, kept.text
+    assert (await desk.get(f"{path}/photos/{kept.json()['id']}")).status_code == 200
+    await desk.did("/api/persons/families", {"case_id": case_id, "person_ids": [one, other]})
+    await desk.did(f"{path}/keep-apart", {"other_id": other})
+    await desk.did(f"{path}/merge", {"other_id": other})
+    assert len((await desk.saw(path))["records"]) == 2
+    await desk.did(f"{path}/unmerge")
+    await desk.did(f"{path}/withdraw-identity")
+    await desk.did(f"{path}/unlink", {"case_id": case_id})
+    await desk.did(f"{path}/link", {"case_id": case_id})
+
+
+async def _at_the_station(api: Api, staff: Staff) -> None:
+    """Somebody unknown asks for help: looked for, named, gone home; and another, for whom settlement is applied for."""
+    house = (await staff.admin.did("/api/facilities", a_facility("H09")))["id"]
+    desk = await api.person("station_staff", regions=(CITY,), facility_id=UUID(house))
+    arrival = {"condition": "体温正常", "wishes": ["food", "shelter"], "belongings": "旧包"}
+    new = {"sex": "male", "age_band": "old", "told": {"height_cm": 168}}
+    one, other = [(await desk.did("/api/stays", {"person": new, "arrival": arrival}))["stay_id"] for _ in range(2)]
+    assert (await desk.saw("/api/station"))["due"]
+    assert (await staff.desk.saw("/api/station", facility_id=house))["present"]
+    path = f"/api/stays/{one}"
+    notice = await desk.saw(f"{path}/search-notice")
+    await desk.did(f"{path}/search-notice", {"notice": notice})
+    await desk.did(f"{path}/renew", {"notice": notice})
+    await desk.did(f"{path}/dna-request")
+    await desk.did(f"{path}/dna-answer", {"matched": True})
+    until = (api.clock.now() + timedelta(days=30)).isoformat()
+    await desk.did(f"{path}/prolong", {"until": until, "reason": "等候亲属"})
+    await desk.did(f"{path}/identify", {"identity": {"name": "李某"}, "source": "dna"})
+    assert (await desk.saw(path))["identity"]["name"] == "李某"
+    await desk.did(f"{path}/leave", {"leaving": {"how": "home", "receiver": "女儿", "relation_checked": True}})
+    await desk.did(f"/api/stays/{other}/search-notice", {"notice": notice})
+    await desk.did(f"/api/stays/{other}/settle")
 
 
 async def _call_for_help(api: Api, staff: Staff) -> None:

@@ -22,7 +22,19 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 _ONE_TEAM = "one team has one case at a time, and leaves the step with the first success"
+_ONE_PERSON = "people of the register are told apart: which two, or which case, no chance finds"
+_ONE_STAY = "only its own station's staff, in the order in which things are done for somebody"
 ONLY_IN_ORDER = {
+    **{
+        f"POST /api/persons/{{person_id}}/{verb}": _ONE_PERSON
+        for verb in ("keep-apart", "link", "merge", "photos", "unlink", "unmerge", "withdraw-identity", "identify")
+    },
+    "POST /api/persons/families": _ONE_PERSON,
+    **{
+        f"POST /api/stays/{{stay_id}}/{verb}": _ONE_STAY
+        for verb in ("dna-answer", "dna-request", "identify", "leave", "prolong", "renew", "search-notice", "settle")
+    },
+    "POST /api/stays": _ONE_STAY,
     "DELETE /api/sessions/{session_id}": "a session ends once",
     "POST /api/accounts": "a login is given once",
     "POST /api/campaigns/{campaign_id}/points/{facility_id}/close": "a point is closed once",

@@ -21,7 +21,8 @@ from backend.errors import Conflict
 from backend.ids import new_id
 from backend.patrol import shifts
 from backend.policy import Policy
-from backend.referral import answering, offering
+from backend.referral import answering, offering, person_photos
+from backend.referral import register_rows as register
 from tests.api.builders import (
     A_PAPER,
     IN_ZHONGSHAN,
@@ -70,6 +71,18 @@ def _reads(*actions: str, **more: Any) -> Rule:
 
 def _referral(action: str, body: dict[str, Any]) -> Rule:
     return Rule((action,), "referral", lambda _: body)
+
+
+def _person(body: Callable[[Thing], Any]) -> Rule:
+    return Rule(("person:write",), "person", body)
+
+
+def _stay(body: dict[str, Any]) -> Rule:
+    return Rule(("stay:write",), "stay", lambda _: body)
+
+
+def _of_case(thing: Thing) -> dict[str, Any]:
+    return {"case_id": thing.ids["case_id"]}
 
 
 OPEN = Rule()
@@ -167,6 +180,39 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/referrals/{referral_id}/arrived"): _referral("referral:create", {}),
     ("POST", "/api/referrals/{referral_id}/hand-over"): _referral("referral:answer", {"paper": A_PAPER}),
     # the city
+    # the register of people
+    ("GET", "/api/persons"): Rule(("person:read",)),
+    ("POST", "/api/persons"): _case("person:write", body=lambda t: {"case_id": t.ids["case_id"]}),
+    ("POST", "/api/persons/search"): Rule(("person:read", "identity:read"), body=lambda _: {"name": "王"}),
+    ("POST", "/api/persons/families"): _person(lambda t: {**_of_case(t), "person_ids": [t.ids["person_id"]]}),
+    ("GET", "/api/persons/{person_id}"): Rule(("person:read",), "person"),
+    ("POST", "/api/persons/{person_id}/describe"): _person(lambda _: {"sex": "male"}),
+    ("POST", "/api/persons/{person_id}/identify"): _person(
+        lambda _: {"identity": {"name": "王"}, "source": "own_word"}
+    ),
+    ("POST", "/api/persons/{person_id}/withdraw-identity"): _person(lambda _: {}),
+    ("POST", "/api/persons/{person_id}/merge"): _person(lambda t: {"other_id": t.body["other"]}),
+    ("POST", "/api/persons/{person_id}/unmerge"): _person(lambda _: {}),
+    ("POST", "/api/persons/{person_id}/keep-apart"): _person(lambda t: {"other_id": t.body["other"]}),
+    ("POST", "/api/persons/{person_id}/link"): _person(lambda t: _of_case(t)),
+    ("POST", "/api/persons/{person_id}/unlink"): _person(lambda t: _of_case(t)),
+    ("POST", "/api/persons/{person_id}/photos"): _person(lambda _: Form(id=str(new_id()))),
+    ("GET", "/api/persons/{person_id}/photos/{photo_id}"): Rule(("person:read",), "person"),
+    # the station desk
+    ("GET", "/api/station"): Rule(("stay:read",)),
+    ("POST", "/api/stays"): Rule(
+        ("stay:write",), "station", lambda t: {"facility_id": t.body["facility_id"], "person": {}}
+    ),
+    ("GET", "/api/stays/{stay_id}"): Rule(("stay:read",), "stay"),
+    ("POST", "/api/stays/{stay_id}/identify"): _stay({"identity": {"name": "王"}, "source": "own_word"}),
+    ("GET", "/api/stays/{stay_id}/search-notice"): Rule(("stay:write",), "stay"),
+    ("POST", "/api/stays/{stay_id}/search-notice"): _stay({"notice": {"title": "寻亲", "text": "男"}}),
+    ("POST", "/api/stays/{stay_id}/renew"): _stay({}),
+    ("POST", "/api/stays/{stay_id}/dna-request"): _stay({}),
+    ("POST", "/api/stays/{stay_id}/dna-answer"): _stay({"matched": False}),
+    ("POST", "/api/stays/{stay_id}/settle"): _stay({}),
+    ("POST", "/api/stays/{stay_id}/prolong"): _stay({"until": "2016-12-01T00:00:00+08:00", **WHY}),
+    ("POST", "/api/stays/{stay_id}/leave"): _stay({"leaving": {"how": "home"}}),
     ("GET", "/api/board"): Rule(("case:read",)),
     ("GET", "/api/events"): Rule(("event:read",)),
     ("GET", "/api/teams"): Rule(("team:read",)),
@@ -390,6 +436,8 @@ async def test_a_route_answers_those_it_is_for_and_nobody_else(
         answering,
     ):
         monkeypatch.setattr(module, "record", _stopping)
+    monkeypatch.setattr(register, "tell", _stopping)
+    monkeypatch.setattr(person_photos, "write_row", _stopping)
     if path == "/api/shifts/{shift_id}/cancel":
         monkeypatch.setattr(shifts, "keep_answer", _stopping)
     for module in (campaigns, points):

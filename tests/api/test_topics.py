@@ -58,7 +58,33 @@ TOPICS = {
     **dict.fromkeys(("offer.made", "offer.*"), "offer:read"),
     **dict.fromkeys(("sighting.photo_added", "sighting.photo_read", "sighting.contact_read"), "sighting:read"),
     **dict.fromkeys(
-        ("look.file_read", "look.searched", "look.call_read", "look.photo_read", "look.referral_read"), "look:read"
+        (
+            *("look.file_read", "look.searched", "look.call_read", "look.photo_read", "look.referral_read"),
+            *("look.person_read", "look.person_searched", "look.person_photo_read"),
+        ),
+        "look:read",
+    ),
+    **dict.fromkeys(
+        (
+            *(
+                "person.registered",
+                "person.described",
+                "person.identified",
+                "person.unidentified",
+                "person.photo_added",
+            ),
+            *("person.merged", "person.unmerged", "person.kept_apart"),
+            *("person.linked", "person.unlinked", "person.family_set"),
+        ),
+        "person:read",
+    ),
+    **dict.fromkeys(
+        (
+            *("stay.begun", "stay.ended", "stay.prolonged", "stay.notice_published", "stay.notice_renewed"),
+            *("stay.dna_requested", "stay.dna_answered", "stay.settlement_applied"),
+            *("stay.clock_yellow", "stay.clock_missed", "stay.clock_escalated"),
+        ),
+        "stay:read",
     ),
     **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),

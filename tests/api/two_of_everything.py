@@ -63,7 +63,8 @@ async def build_world(api: Api) -> World:
     west = [(IN_XIGANG[0], IN_XIGANG[1] + n * 0.0002) for n in range(2)]
     teams = await api.teams(*east, *west)
     boss = await api.person("dispatcher")
-    people = await _people(api, {"officer": teams[0], "officer asked": teams[1]})
+    stations = await _stations(api)
+    people = await _people(api, {"officer": teams[0], "officer asked": teams[1]}, stations[0])
     cases = [
         await _taken(api, boss, "in my region, with my team", ZHONGSHAN, teams[0]),
         await _taken(api, boss, "elsewhere, with another team", XIGANG, teams[2]),
@@ -96,15 +97,40 @@ async def build_world(api: Api) -> World:
         "distress": [
             await _a_call_for_help(api, team, region) for team, region in zip(teams[1:3], NEAR_BY, strict=True)
         ],
+        "station": stations,
+        "stay": [await _a_stay(api, station) for station in stations],
+        "person": [await _a_person(api, case) for case in cases[:2]],
         "campaign": [await _a_campaign(api, region, n) for n, region in enumerate(NEAR_BY)],
         "note": [await _a_note(api, region) for region in (ZHONGSHAN, XIGANG)],
     }
     return World(api, people, things)
 
 
-async def _people(api: Api, teams: dict[str, UUID]) -> dict[str, Person]:
+async def _stations(api: Api) -> list[Thing]:
+    """One in each district."""
+    admin = await api.person("admin")
+    found = []
+    for region, (lon, lat) in NEAR_BY.items():
+        house = {**a_facility(f"ST{region}"), "lon": lon, "lat": lat}
+        id_ = (await admin.did("/api/facilities", house))["id"]
+        found.append(Thing(region, {}, (region, CITY), facilities=(UUID(id_),), body={"facility_id": id_}))
+    return found
+
+
+async def _a_stay(api: Api, station: Thing) -> Thing:
+    """Somebody unknown who stays there."""
+    staff = await api.person("station_staff", regions=station.regions[:1], facility_id=station.facilities[0])
+    done = await staff.did("/api/stays", {"person": {}})
+    return Thing(station.name, {"stay_id": done["stay_id"]}, station.regions, facilities=station.facilities)
+
+
+async def _people(api: Api, teams: dict[str, UUID], station: Thing) -> dict[str, Person]:
     roles: list[str] = [role for role in api.office.city.policy.roles if role not in (*NOBODY, "officer")]
-    people = {role: await api.person(role, regions=(ZHONGSHAN,)) for role in roles}
+    house = station.facilities[0]
+    people = {
+        role: await api.person(role, regions=(ZHONGSHAN,), facility_id=house if role == "station_staff" else None)
+        for role in roles
+    }
     people |= {n: await api.person("officer", regions=(ZHONGSHAN,), team_id=t) for n, t in teams.items()}
     reporting = await api.partner("reports-only", regions=(ZHONGSHAN,), only=("sighting:create",))
     return {"public": api.public, "partner": await api.partner(regions=(ZHONGSHAN,)), "key": reporting, **people}
@@ -221,6 +247,17 @@ async def _a_visit(api: Api, case: Thing) -> Thing:
     async with api.office.db.begin() as tx:
         await tx.execute(insert(db.revisits).values(city_id=CITY, **msgspec.structs.asdict(revisit)))
     return Thing(case.name, {"visit_id": str(revisit.id)}, case.regions)
+
+
+async def _a_person(api: Api, case: Thing) -> Thing:
+    """Somebody whom a case is about, with a photo, and another beside them."""
+    leader = await api.person("shift_leader")
+    one, other = [await leader.did("/api/persons", {"case_id": case.ids["case_id"]}) for _ in range(2)]
+    path = f"/api/persons/{one['person_id']}/photos"
+    kept = await leader.upload(path, id=str(new_id()))
+    assert kept.status_code == 201, kept.text
+    ids = {"person_id": one["person_id"], "photo_id": kept.json()["id"], "case_id": case.ids["case_id"]}
+    return Thing(case.name, ids, case.regions, case.teams, body={"other": other["person_id"]})
 
 
 async def _a_campaign(api: Api, region: str, n: int) -> Thing:
