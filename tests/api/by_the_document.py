@@ -201,8 +201,11 @@ def _hook(schema: BaseSchema, watched: Watched, who: Asking) -> None:
 
 
 def _is_id(value: Any) -> bool:
-    """A UUID or a receipt, which something that exists may stand for."""
-    return isinstance(value, str) and re.fullmatch(r"[0-9A-Fa-f-]{36}|[2-9A-Z]{4}(-[2-9A-Z]{4}){2}", value) is not None
+    """A UUID, a receipt or a cell, which something that exists may stand for."""
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"[0-9A-Fa-f-]{36}|[2-9A-Z]{4}(-[2-9A-Z]{4}){2}|[0-9a-f]{15}", value) is not None
+    )
 
 
 def _take(watched: Watched, who: Asking, recorder: ScenarioRecorder) -> None:
