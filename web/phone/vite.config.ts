@@ -17,7 +17,10 @@ export default defineConfig({
       filename: 'sw.ts',
       injectRegister: false,
       // The map is fetched when it is first looked at: not everybody needs it, and it is more than all the rest.
-      injectManifest: { globPatterns: ['**/*.{js,css,html,svg,png}'], globIgnores: ['**/*maplibre*', '**/*PlaceMap*'] },
+      injectManifest: {
+        globPatterns: ['**/*.{js,css,html,svg,png}'],
+        globIgnores: ['**/*maplibre*', '**/*CityMap*', '**/*PlaceMap*', '**/*SweepMap*'],
+      },
       manifest: {
         name: '救助圈',
         short_name: '救助圈',

@@ -1,10 +1,23 @@
 /** Which events call for attention. Pure. */
 import type { Case, DistressCall, LiveEvent } from '@/shared/live/state'
 
-export const KINDS = ['distress', 'search', 'not_reached', 'clock', 'gap', 'critical', 'new_case', 'approval'] as const
+export const KINDS = [
+  'distress',
+  'search',
+  'not_reached',
+  'clock',
+  'gap',
+  'critical',
+  'new_case',
+  'approval',
+  'campaign',
+] as const
 export type AlarmKind = (typeof KINDS)[number]
 /** A crew that calls for help is never silent. */
 export const MUTABLE = KINDS.filter(kind => kind !== 'distress')
+
+/** What a campaign calls attention by: somebody has to answer, or work begins or grows. */
+const CAMPAIGN = new Set(['campaign.proposed', 'campaign.escalated', 'campaign.opened', 'campaign.upgraded'])
 
 export function kindOf(event: LiveEvent): AlarmKind | null {
   if (event.kind === 'team.distress' || event.kind === 'team.distress_escalated') return 'distress'
@@ -13,6 +26,7 @@ export function kindOf(event: LiveEvent): AlarmKind | null {
   if (event.kind === 'clock.missed' || event.kind === 'clock.escalated') return 'clock'
   if (event.kind === 'circle.gap_opened') return 'gap'
   if (event.kind === 'approval.asked') return 'approval'
+  if (CAMPAIGN.has(event.kind)) return 'campaign'
   const raised = event.kind === 'case.detailed' && event.data.raised
   if (raised && event.data.rows?.cases?.some(row => row.priority === 'critical')) return 'critical'
   if (event.kind !== 'case.opened') return null

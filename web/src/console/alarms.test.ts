@@ -49,3 +49,11 @@ test('calls for help that nobody has answered come first, the oldest on top, and
   ])
   expect(callsOf(calls).map(one => one.id)).toEqual(['first', 'second', 'answered'])
 })
+
+test('a campaign calls when somebody must answer or work begins or grows, not when it ends', () => {
+  const of = (kind: string) => kindOf(event(kind))
+  for (const kind of ['campaign.proposed', 'campaign.escalated', 'campaign.opened', 'campaign.upgraded'])
+    expect(of(kind)).toBe('campaign')
+  for (const kind of ['campaign.closed', 'campaign.downgraded', 'sweep.looked', 'sweep.planned'])
+    expect(of(kind)).toBeNull()
+})

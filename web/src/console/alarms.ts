@@ -21,6 +21,7 @@ const TONES: Record<AlarmKind, number[]> = {
   gap: [520, 660],
   new_case: [740],
   approval: [590],
+  campaign: [440, 554, 659],
 }
 
 function remembered(): AlarmKind[] {

@@ -9,6 +9,7 @@ const KEYS: Readonly<Record<string, readonly Key[]>> = {
   hotline: [['F2', 'new'], ['F3', 'people'], ['F4', 'place'], ['F6', 'dangers'], ['1 … 9', 'danger'], ['F7', 'similar'], ['F8', 'park'], ['F9', 'parked'], ['Ctrl+Enter', 'dispatch']],
   verification: [LIST, ['P', 'pass'], ['R', 'sendBack'], ['C', 'callBacks'], ['Esc', 'back']],
   teams: [LIST, ['1 / 2 / 3', 'duty'], ['E', 'edit'], ['/', 'filter'], ['Esc', 'back']],
+  campaigns: [LIST, ['1 … 4', 'tabs'], ['N', 'openCampaign'], ['A', 'approveCampaign'], ['D', 'declineCampaign'], ['X', 'closeCampaign'], ['Esc', 'back']],
   replay: [['Space', 'play'], ['N', 'nextEvent'], ['← →', 'minute'], ['+ −', 'speed'], ['J K', 'move'], ['Esc', 'back']],
 } // prettier-ignore
 
@@ -44,6 +45,11 @@ export const words = {
       nextEvent: '下一事件',
       minute: '前后一分钟',
       speed: '快慢',
+      tabs: '概况 / 队伍 / 网格 / 临时点',
+      openCampaign: '手动启动专项行动',
+      approveCampaign: '批准启动',
+      declineCampaign: '不启动',
+      closeCampaign: '结束行动',
     },
   },
   en: {
@@ -75,6 +81,11 @@ export const words = {
       nextEvent: 'Next event',
       minute: 'A minute back or on',
       speed: 'Slower, faster',
+      tabs: 'Overview / teams / cells / points',
+      openCampaign: 'Open a campaign by hand',
+      approveCampaign: 'Approve',
+      declineCampaign: 'Decline',
+      closeCampaign: 'End the campaign',
     },
   },
 }

@@ -12,6 +12,7 @@ export const DESKS: readonly Desk[] = [
   { name: 'replay', roles: WATCHING, key: '5' },
   { name: 'leader', roles: ['shift_leader', 'supervisor', 'dispatcher'], key: '6' },
   { name: 'admin', roles: ['admin', 'shift_leader', 'supervisor'], key: '7' },
+  { name: 'campaigns', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '8' },
   { name: 'stock', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '9' },
 ]
 
@@ -30,6 +31,7 @@ export const router = createRouter({
     },
     { path: '/teams', name: 'teams', component: () => import('./teams/TeamsDesk.vue') },
     { path: '/replay', name: 'replay', component: () => import('./replay/ReplayDesk.vue') },
+    { path: '/campaigns/:id?', name: 'campaigns', component: () => import('./campaign/CampaignDesk.vue') },
     { path: '/leader', name: 'leader', component: () => import('./leader/LeaderDesk.vue') },
     { path: '/admin', name: 'admin', component: () => import('./admin/AdminDesk.vue') },
     { path: '/stock', name: 'stock', component: () => import('./stock/StockDesk.vue') },

@@ -2,6 +2,7 @@
 import { makeWords } from '@/shared/words'
 import { words as admin } from './admin/words'
 import { words as board } from './board/words'
+import { words as campaign } from './campaign/words'
 import { words as caseWords } from './case/words'
 import { words as distress } from './distress/words'
 import { words as hotline } from './hotline/words'
@@ -19,6 +20,7 @@ import { words as warnings } from './warnings/words'
 export const i18n = makeWords({
   admin,
   board,
+  campaign,
   case: caseWords,
   distress,
   hotline,

@@ -1,6 +1,8 @@
 /** Signs on the map, drawn here: shape and letter say the state, colour says it again. */
 import type { Map as GlMap } from 'maplibre-gl'
 import { colour } from '@/shared/map/style'
+import { STANDINGS } from '../campaign/ground'
+import { SWEEP_TILE_PX, sweepPattern } from './sweep'
 
 const PX = 2
 export const TEAM_STATES = ['free', 'asked', 'driving', 'handling', 'resting', 'off_duty'] as const
@@ -30,6 +32,7 @@ export function addSigns(map: GlMap): void {
     put(map, `case-${light}`, 34, context => caseSign(context, light))
   for (const [kind, letter] of Object.entries(FACILITY))
     put(map, `facility-${kind}`, 26, context => facility(context, letter))
+  for (const stands of STANDINGS) put(map, `sweep-${stands}`, SWEEP_TILE_PX, context => sweepPattern(context, stands))
   put(map, 'chosen', 56, ring)
 }
 

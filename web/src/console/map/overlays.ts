@@ -2,12 +2,15 @@
 import type { GeoJSONSource, Map as GlMap } from 'maplibre-gl'
 import { addSigns } from './images'
 import { colour } from '@/shared/map/style'
+import { STANDINGS } from '../campaign/ground'
+import { sweepGroundLayers, sweepTourLayers } from './sweep'
 
-export const LAYERS = ['cases', 'teams', 'circle', 'facilities', 'regions', 'sightings', 'tracks'] as const
+export const LAYERS = ['cases', 'teams', 'circle', 'sweep', 'facilities', 'regions', 'sightings', 'tracks'] as const
 export type LayerName = (typeof LAYERS)[number]
 /** Which drawn layers a switch governs. */
 export const DRAWN: Record<LayerName, string[]> = {
   circle: ['circle-cells', 'circle-gaps', 'circle-gap-lines'],
+  sweep: ['sweep-cells', ...STANDINGS.map(stands => `sweep-lines-${stands}`), 'sweep-letters'],
   sightings: ['sightings'],
   regions: ['region-lines', 'regions-all'],
   tracks: ['tracks'],
@@ -17,6 +20,10 @@ export const DRAWN: Record<LayerName, string[]> = {
 }
 const NOTHING = { type: 'FeatureCollection' as const, features: [] }
 const SOURCES = [
+  'warned',
+  'sweep',
+  'tours',
+  'stops',
   'circle',
   'gaps',
   'sightings',
@@ -93,6 +100,7 @@ export function addOverlays(map: GlMap): void {
     },
     below,
   )
+  for (const layer of sweepGroundLayers()) add(layer, below)
   add({
     id: 'tracks',
     type: 'line',
@@ -106,6 +114,7 @@ export function addOverlays(map: GlMap): void {
     layout: { 'line-cap': 'round', 'line-join': 'round' },
     paint: { 'line-color': colour('accent'), 'line-width': 5, 'line-opacity': 0.85 },
   })
+  for (const layer of sweepTourLayers()) add(layer)
   add({
     id: 'facilities',
     type: 'symbol',

@@ -5,6 +5,7 @@ export const words = {
     legend: '图例',
     layer: {
       circle: '救助圈（H3 网格）',
+      sweep: '专项行动网格',
       regions: '辖区',
       sightings: '以往线索（30 天）',
       tracks: '今日轨迹',
@@ -38,6 +39,7 @@ export const words = {
     legend: 'Legend',
     layer: {
       circle: 'Rescue circle (H3 cells)',
+      sweep: 'Sweep cells of campaigns',
       regions: 'Regions',
       sightings: 'Past sightings (30 days)',
       tracks: 'Tracks of today',

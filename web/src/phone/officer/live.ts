@@ -4,6 +4,7 @@ import { computed, effectScope, ref, shallowRef, watch, type ComputedRef, type R
 import { api, ask, Refusal } from '@/shared/api/client'
 import { session } from '@/shared/api/session'
 import { Feed, type Line } from '@/shared/live/feed'
+import type { LiveEvent } from '@/shared/live/state'
 import { hearTime, officeNow } from '../office'
 import { store, type Action } from '../queue/store'
 import { project, type KeptTask, type View } from './task'
@@ -21,6 +22,8 @@ export type Officer = {
   /** The phone's own time (ms) of the last answer. */
   heardAt: ComputedRef<number | null>
   refresh: () => void
+  /** Calls `hear` with what the feed told, and with null when it began anew and anything may have changed; the answer stops it. */
+  onTold: (hear: (events: readonly LiveEvent[] | null) => void) => () => void
   putAway: (handlingId: string) => void
 }
 
@@ -29,6 +32,7 @@ const DISMISSED = 'task.dismissed'
 const GATHER_MS = 120
 const POLL_MS = 15_000
 const TICK_MS = 250
+const NO_TASK = /^(sweep|campaign|warning)\./
 const scope = effectScope(true)
 let officer: Officer | null = null
 
@@ -51,6 +55,7 @@ function make(): Officer {
   let gathering = 0
   let asking = false
   let again = false
+  const listeners = new Set<(events: readonly LiveEvent[] | null) => void>()
 
   const isOfficer = () => !!session.token && session.roles.includes('officer')
   const who = () => session.me?.id ?? ''
@@ -88,8 +93,10 @@ function make(): Officer {
   function hear(message: { type: string } & Record<string, unknown>): void {
     if (message.type === 'hello' || message.type === 'pulse') hearTime(String(message.now))
     if (typeof message.seq === 'number') seq = message.seq
-    const tells = message.type === 'event' || (message.type === 'events' && (message.events as unknown[]).length > 0)
-    if (tells || message.type === 'snapshot') refresh()
+    const events = message.type === 'event' ? [message as unknown as LiveEvent] : message.type === 'events' ? (message.events as LiveEvent[]) : [] // prettier-ignore
+    // A night's sweep tells of every cell that any team looks at: that changes nobody's task.
+    if (message.type === 'snapshot' || events.some(event => !NO_TASK.test(event.kind))) refresh()
+    if (message.type === 'snapshot' || events.length) for (const tell of listeners) tell(events.length ? events : null)
   }
 
   async function ticket(): Promise<string | null> {
@@ -162,6 +169,10 @@ function make(): Officer {
     actions,
     heardAt: computed(() => kept.value?.askedAt ?? null),
     refresh,
+    onTold: tell => {
+      listeners.add(tell)
+      return () => listeners.delete(tell)
+    },
     putAway,
   }
 }

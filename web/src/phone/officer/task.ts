@@ -58,6 +58,8 @@ const OFFICER_KINDS = new Set([
   'found',
   'ask',
   'distress',
+  'sweep_look',
+  'sweep_pass',
 ])
 export const chainOf = (caseId: string): string => `case:${caseId}`
 export const offerChainOf = (offerId: string): string => `offer:${offerId}`

@@ -1,9 +1,11 @@
 /** The words of the officer's pages; those of the record of a handling stand beside. */
 import { handling } from './handling-words'
+import { sweep } from './sweep-words'
 
 export const words = {
   zh: {
     ...handling.zh,
+    ...sweep.zh,
     duty: { on_duty: '在岗', resting: '休整', off_duty: '下班' },
     duty_label: '上岗状态',
     duty_waits: '等待网络发送',
@@ -146,6 +148,7 @@ export const words = {
   },
   en: {
     ...handling.en,
+    ...sweep.en,
     duty: { on_duty: 'On duty', resting: 'Resting', off_duty: 'Off duty' },
     duty_label: 'Duty',
     duty_waits: 'Waiting for the network',

@@ -33,6 +33,8 @@ export const words = {
       found: '发现受助人员',
       distress: '紧急求助',
       visit: '回访',
+      sweep_look: '手动打卡',
+      sweep_pass: '到不了',
     },
   },
   en: {
@@ -69,6 +71,8 @@ export const words = {
       found: 'Found somebody',
       distress: 'Distress call',
       visit: 'Follow-up',
+      sweep_look: 'Ticked by hand',
+      sweep_pass: 'Cannot get there',
     },
   },
 }
