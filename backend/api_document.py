@@ -27,6 +27,8 @@ from msgspec import inspect
 from backend.campaign.plan import SeasonName
 from backend.campaign.records import Cause, CloseReason, PointState
 from backend.campaign.records import State as CampaignState
+from backend.campaign.report_numbers import Group as NumberGroup
+from backend.campaign.sweep_records import CellState
 from backend.dispatch.asking import PublicState
 from backend.dispatch.board import Mode
 from backend.dispatch.case_photos import CasePhotoKind
@@ -88,65 +90,69 @@ _WORDS: Final[dict[int, str]] = {
 
 NAME_THINGS: Final = frozenset({"/api/referrals", "/api/facilities/fitting"})
 """Routes whose query or body names a case or a facility that may not be there."""
+BY_STAGE: Final = frozenset(f"/api/campaigns/{{campaign_id}}/report{form}" for form in ("", ".pdf", ".xlsx"))
+"""Routes that read, and can do so only from some stage on."""
 NAMED: Final[Mapping[str, Any]] = {
     "AgeBand": AgeBand,
     "ApprovalAction": ApprovalAction,
     "ApprovalState": ApprovalState,
+    "BodyPart": BodyPart,
     "Bucket": Bucket,
+    "Came": Came,
     "CampaignCause": Cause,
     "CampaignState": CampaignState,
     "CaseChannel": CaseChannel,
     "CasePhotoKind": CasePhotoKind,
+    "CellState": CellState,
     "Channel": Channel,
     "ClockKind": ClockKind,
     "ClockState": ClockRowState,
     "CloseReason": CloseReason,
     "Colour": Colour,
-    "Cover": Cover,
     "Consent": Consent,
     "ConsentGround": ConsentGround,
+    "Cover": Cover,
     "Danger": Danger,
+    "DocumentKind": DocumentKind,
     "DutyState": DutyState,
     "FacilityKind": FacilityKind,
     "FacilityLevel": Level,
     "Hazard": Hazard,
+    "HowLeft": How,
+    "IdentitySource": IdentitySource,
+    "MarkKind": MarkKind,
     "Mode": Mode,
     "MoveCause": MoveCause,
     "Need": Need,
+    "NoConsentGround": NoConsentGround,
+    "NumberGroup": NumberGroup,
     "OfferState": OfferState,
     "Organisation": Organisation,
     "Outcome": Outcome,
     "PlaceKind": PlaceKind,
-    "ReferralFrom": ReferralFrom,
-    "ReferralState": ReferralState,
-    "ReferralTo": ReferralTo,
-    "Vulnerability": Vulnerability,
-    "IdentitySource": IdentitySource,
-    "DocumentKind": DocumentKind,
-    "MarkKind": MarkKind,
-    "BodyPart": BodyPart,
-    "SamenessState": SamenessState,
-    "Came": Came,
-    "HowLeft": How,
-    "StayState": StayState,
-    "StayClockKind": StayClockKind,
-    "StayClockState": StayClockState,
-    "Wish": Wish,
-    "NoConsentGround": NoConsentGround,
     "PointState": PointState,
     "Posture": Posture,
     "Priority": Priority,
     "PublicState": PublicState,
+    "ReferralFrom": ReferralFrom,
+    "ReferralState": ReferralState,
+    "ReferralTo": ReferralTo,
     "Role": Role,
+    "SamenessState": SamenessState,
     "SeasonName": SeasonName,
     "Sex": Sex,
     "ShiftPattern": ShiftPattern,
     "Stage": Stage,
+    "StayClockKind": StayClockKind,
+    "StayClockState": StayClockState,
+    "StayState": StayState,
     "SuggestionState": SuggestionState,
     "Suspicion": Suspicion,
     "TakenGroup": Group,
     "Unit": Unit,
+    "Vulnerability": Vulnerability,
     "Vulnerable": Vulnerable,
+    "Wish": Wish,
 }
 """Closed lists by the names they have in the document, in the order they have in the code."""
 _REF: Final = "#/components/schemas/"
@@ -322,7 +328,7 @@ def statuses(route: HTTPRoute, handler: HTTPRouteHandler) -> list[int]:
         found |= {400, 422}
     if route.path_parameters or route.path_format in NAME_THINGS:
         found |= {404}
-    if handler.http_methods & {"POST", "PATCH", "DELETE"}:
+    if handler.http_methods & {"POST", "PATCH", "DELETE"} or route.path_format in BY_STAGE:
         found |= {409}
     if route.path_format not in NEVER_LIMITED:
         found |= {429}

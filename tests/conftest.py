@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import redis.asyncio as redis_asyncio
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import migrations
@@ -29,6 +30,10 @@ FOLDERS = "rc-test-"
 LEAST_MEMORY_BYTES = 2 * 1024**3
 # The demonstration's day; a Monday before dawn, when nobody is at a desk.
 START = datetime(2016, 9, 19, 6, 0, tzinfo=CHINA)
+
+# How long an example takes says how busy the machine is, nothing about the code.
+settings.register_profile("untimed", parent=settings(), deadline=None)
+settings.load_profile("untimed")
 
 _numbers = count(1)
 
