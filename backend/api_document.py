@@ -88,8 +88,13 @@ _WORDS: Final[dict[int, str]] = {
 }
 
 
-NAME_THINGS: Final = frozenset({"/api/referrals", "/api/facilities/fitting"})
-"""Routes whose query or body names a case or a facility that may not be there."""
+NAME_THINGS: Final = frozenset(
+    {
+        *("/api/referrals", "/api/facilities/fitting", "/api/station", "/api/stays"),
+        *("/api/persons", "/api/persons/families"),
+    }
+)
+"""Routes whose query or body names a case, a person or a facility that may not be there."""
 BY_STAGE: Final = frozenset(f"/api/campaigns/{{campaign_id}}/report{form}" for form in ("", ".pdf", ".xlsx"))
 """Routes that read, and can do so only from some stage on."""
 NAMED: Final[Mapping[str, Any]] = {

@@ -82,11 +82,10 @@ class SearchPeople(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PersonPhotoForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A photo, the client's id for it, and when it was taken if not now."""
+    """A photo, and the client's id for it."""
 
     photo: UploadFile
     id: UUID
-    occurred_at: datetime | None = None
 
 
 class Persons(Controller):
@@ -283,8 +282,8 @@ class Persons(Controller):
         photos: NamedDependency[PhotoStore],
         now: NamedDependency[datetime],
     ) -> KeptPhoto:
-        """表单：photo 文件、id、可选 occurred_at。位置等信息会被删除。 A form; metadata are removed; the same id again is the photo that is there."""
-        wanted = command("person.photo", person_id, CommandBody(occurred_at=data.occurred_at), by, now)
+        """表单：photo 文件、id。位置等信息会被删除。 A form; metadata are removed; the same id again is the photo that is there."""
+        wanted = command("person.photo", person_id, CommandBody(), by, now)
         content = await data.photo.read()
         return await person_photos.add_person_photo(office, photos, person_id, data.id, content, wanted)
 

@@ -41,6 +41,7 @@ ONLY_IN_ORDER = {
     "POST /api/campaigns/{campaign_id}/points/{facility_id}/open": "a point is opened once, by its own id and its campaign's",
     "POST /api/cases/{case_id}/arrive": _ONE_TEAM,
     "POST /api/cases/{case_id}/handle": _ONE_TEAM,
+    "POST /api/cases/{case_id}/photos": "only the team that has the case",
     "POST /api/cases/{case_id}/resume": "only what was suspended, which needs another's leave",
     "POST /api/cases/{case_id}/set-out": _ONE_TEAM,
     "POST /api/cases/{case_id}/split": "only sightings of this very case, and not all of them",

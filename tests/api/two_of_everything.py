@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import insert
 
-from backend import db
+from backend import db, log
+from backend.access.actor import SYSTEM
 from backend.campaign import rows as campaigns
 from backend.campaign.plan import holding
 from backend.campaign.records import Campaign
@@ -285,8 +286,17 @@ async def a_cell(api: Api, campaign_id: str) -> str:
         "lat": 38.91,
     }
     values |= {"score": 0.5, "why": [{"code": "base", "value": 0.5}], "state": "due", "laid_at": at, "due_at": at}
-    async with api.office.db.begin() as tx:
+    told = {name: value for name, value in values.items() if name not in ("city_id", "campaign_id")}
+    laid_out = log.Entry(
+        kind="sweep.laid_out",
+        actor=SYSTEM,
+        occurred_at=at,
+        regions=[CITY],
+        data={"campaign_id": campaign_id, "rows": {"sweep_cells": [told]}},
+    )
+    async with api.office.begin() as tx:
         await tx.execute(insert(db.sweep_cells).values(**values))
+        await log.append(tx, CITY, [laid_out], now=at)
     return A_CELL
 
 
