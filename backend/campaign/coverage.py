@@ -38,6 +38,8 @@ from backend.policy import Colour, Hazard
 LOOKS_AT_MOST: Final = 200
 WHY_AT_MOST: Final = 3
 """So many reasons stand beside a stop on a phone, the weightiest."""
+AS_EVERYWHERE: Final = 0.05
+"""A factor of a score nearer to 1 than this changes nothing that one would notice."""
 
 
 class Sentence(Struct, frozen=True):
@@ -239,6 +241,11 @@ def parts(cell: SweepCell) -> list[Part]:
     return [Part(code=one.code, value=one.value, zh=zh, en=en) for one in told for zh, en in [score.in_words(one)]]
 
 
+def _says_something(part: Part) -> bool:
+    """A crew need not read that something is as everywhere."""
+    return part.code in score.PARTS or abs(part.value - 1) >= AS_EVERYWHERE
+
+
 def count(cells: Iterable[CellShown]) -> Totals:
     """How many stand how. What is leased counts as that, whatever its time."""
     listed = list(cells)
@@ -388,7 +395,7 @@ def _tour_now(tour: Tour, cells: dict[str, SweepCell], team_id: UUID, now: datet
             overdue=cell.state != "dropped" and cell.due_at <= now,
             mine=cell.team_id == team_id,
             boundary=_corners(cell.cell),
-            why=[Sentence(part.zh, part.en) for part in parts(cell)[:WHY_AT_MOST]],
+            why=[Sentence(part.zh, part.en) for part in parts(cell) if _says_something(part)][:WHY_AT_MOST],
         )
         for name, minutes in zip(shown.cells, shown.minutes, strict=True)
         for cell in [cells[name]]

@@ -125,7 +125,7 @@ async def keep_apart(office: Office, person_id: UUID, other_id: UUID, command: C
             zh, en = "两份登记已合并，请先撤销合并。", "They are merged: take that back first."
             raise Conflict(zh, en, code="merged_already", into=one.root_id)
         decided = await _decided(tx, office, ours, theirs, "different", command)
-        if not decided:
+        if not decided and not await _are_told_apart(tx, office, one, other):
             decided = [(None, _decision(one, other, command))]
         done = Done(seq=0, person_id=one.id, number=one.number)
         return await rows.tell(tx, office, command, "person.kept_apart", decided, object_of([*ours, *theirs]), done)
@@ -173,6 +173,11 @@ async def _decided(
             by, at = (None, None) if state == "open" else (command.by.id, command.at)
             changes.append((one, msgspec.structs.replace(one, state=state, decided_by=by, decided_at=at)))
     return changes
+
+
+async def _are_told_apart(tx: AsyncConnection, office: Office, one: Person, other: Person) -> bool:
+    """Whether somebody has decided of this very pair already."""
+    return any({one.id, other.id} == {s.person_id, s.other_id} for s in await rows.suggestions_of(tx, office, [one.id]))
 
 
 def _decision(one: Person, other: Person, command: Command) -> Sameness:

@@ -123,6 +123,18 @@ async def test_two_of_whom_nothing_was_suggested_can_be_kept_apart_too(town: Tow
     await town.is_sound()
 
 
+async def test_two_who_were_told_apart_can_be_told_apart_again(town: Town) -> None:
+    case_id = await town.accepted()
+    one, other = [(await registered(town, NewPerson(), case_id=case_id)).person_id for _ in range(2)]
+    assert one is not None
+    assert other is not None
+    for _ in range(2):
+        await sameness.keep_apart(town.office, one, other, town.by(KEEPER))
+    (decided,) = await town.rows(tables.person_suggestions)
+    assert decided["state"] == "different"
+    await town.is_sound()
+
+
 async def test_a_record_that_is_merged_already_says_where_it_leads(town: Town) -> None:
     one, other = await _pair(town)
     third = await person(town, sex="unknown", told=ToldOf())
