@@ -58,7 +58,10 @@ def list_(*, days: int = 90) -> None:
     async def lines(office: Office, now: datetime) -> None:
         async with office.db.connect() as tx:
             found = await reading.list_campaigns(tx, office, BY, since=now - timedelta(days=days))
-        print("\n".join(_line(one, office.city.zone) for one in found) or "没有专项行动。 There are no campaigns.")
+        print(
+            "\n".join(_line(one, office.city.zone) for one in found)
+            or f"最近 {days} 天没有专项行动。 No campaigns in the last {days} days."
+        )
 
     _with(lines)
 
