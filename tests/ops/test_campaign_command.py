@@ -19,7 +19,7 @@ def here(database_url: str, tmp_path: Path, clock: ManualClock, monkeypatch: pyt
 
 def test_a_campaign_is_opened_listed_shown_and_closed(capsys: pytest.CaptureFixture[str]) -> None:
     campaign.list_()
-    assert "There are no campaigns." in capsys.readouterr().out
+    assert "No campaigns in the last 90 days." in capsys.readouterr().out
     campaign.open_("cold_wave", note="今夜降温", colour="orange", region=["210202"], hours=10)
     assert "已启动 Z" in capsys.readouterr().out
     campaign.list_()
