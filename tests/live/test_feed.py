@@ -284,7 +284,7 @@ async def test_a_ticket_used_twice_opens_nothing(office: Office, feed: Feed) -> 
 
 
 async def test_a_role_without_the_feed_is_turned_away(office: Office, feed: Feed) -> None:
-    async with following(feed, office, await add_account(office, roles=("civil_affairs",))) as socket:
+    async with following(feed, office, await add_account(office, roles=("driver",))) as socket:
         await socket.until(lambda s: s.closed is not None)
     assert socket.closed == (4403, "not allowed")
 
