@@ -13,9 +13,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import locks
 from backend.access.actor import Actor
 from backend.bulk import add_rows
 from backend.db import events
@@ -63,7 +64,7 @@ class Event(Struct, frozen=True, kw_only=True):
 
 async def append(tx: AsyncConnection, city_id: str, entries: Sequence[Entry], *, now: datetime) -> list[Event]:
     """Write the entries after the last one. Call it last in the transaction: it holds the log until the commit."""
-    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))"), {"k": f"log:{city_id}"})
+    await locks.hold(tx, f"log:{city_id}")
     seq, prev = await head(tx, city_id)
     rows, written = [], []
     for entry in entries:

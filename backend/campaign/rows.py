@@ -7,10 +7,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, Table, and_, insert, select, text, update
+from sqlalchemy import Select, Table, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db
+from backend import db, locks
 from backend.campaign.records import OPEN_STATES, CalledIn, Campaign, Point
 from backend.errors import NotFound
 from backend.office import Office
@@ -24,12 +24,11 @@ TABLES: Final[dict[type[Row], Table]] = {
 }
 NOT_IN_LOG: Final = frozenset({"drawn", "note", "answer", "escalates_at"})
 """Big, somebody's own words, or a schedule."""
-_HOLD: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
 
 
 async def hold(tx: AsyncConnection, office: Office) -> None:
     """Keep others from changing campaigns until the commit."""
-    await tx.execute(_HOLD, {"k": f"campaigns:{office.city_id}"})
+    await locks.hold(tx, f"campaigns:{office.city_id}")
 
 
 def select_rows(kind: type[Row], office: Office, *conditions: Any) -> Select[Any]:

@@ -11,11 +11,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, Table, and_, select, text, update
+from sqlalchemy import Select, Table, and_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, log
+from backend import db, locks, log
 from backend.access.actor import Actor
 from backend.bulk import add_rows
 from backend.campaign.records import Campaign
@@ -44,18 +44,16 @@ KINDS = {
 """What happened → the event that tells it."""
 _KEYS: Final = {kind: tuple(c.name for c in table.primary_key if c.name != "city_id") for kind, table in TABLES.items()}
 _SEALED: Final = {kind: frozenset(one.name for one in fields_of(table)) for kind, table in TABLES.items()}
-_HOLD: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
-_TRY_TO_HOLD: Final = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:k, 0))")
 
 
 async def hold(tx: AsyncConnection, office: Office) -> None:
     """Keep others from changing the city's sweeps until the commit."""
-    await tx.execute(_HOLD, {"k": f"sweep:{office.city_id}"})
+    await locks.hold(tx, f"sweep:{office.city_id}")
 
 
 async def try_to_hold(tx: AsyncConnection, office: Office) -> bool:
     """The same without waiting. False when somebody else has it."""
-    return bool((await tx.execute(_TRY_TO_HOLD, {"k": f"sweep:{office.city_id}"})).scalar_one())
+    return await locks.try_to_hold(tx, f"sweep:{office.city_id}")
 
 
 def select_rows(kind: type[Row], office: Office, *conditions: Any) -> Select[Any]:

@@ -14,10 +14,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import exists, insert, select, text, update
+from sqlalchemy import exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, log, metrics
+from backend import db, locks, log, metrics
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
 from backend.campaign import chain, hazard, signed, warned
@@ -44,7 +44,6 @@ KINDS = {
     "lifts": "warning.lifted",
     "ignored": "warning.ignored",
 }
-_HOLD: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
 State = Literal["live", "replaced", "lifted", "over", "ignored", "refused"]
 
 
@@ -123,7 +122,7 @@ async def take_in(office: Office, content: bytes, *, source: str, by: Actor, now
     except Invalid as refused:
         return await _refuse(office, content, refused, source=source, by=by, now=now)
     async with office.begin() as tx:
-        await tx.execute(_HOLD, {"k": f"warnings:{office.city_id}"})
+        await locks.hold(tx, f"warnings:{office.city_id}")
         known = await _known(tx, office, now)
         verdict = chain.judge(one.alert, one.said, one.ground, known, now=now, lasts=LASTS)
         metrics.WARNINGS.labels(verdict.because or verdict.deed).inc()
@@ -242,7 +241,7 @@ async def _refuse(
     w = db.warnings.c
     same = select(w.id).where(w.city_id == office.city_id, w.sender == source, w.identifier == mark)
     async with office.begin() as tx:
-        await tx.execute(_HOLD, {"k": f"warnings:{office.city_id}"})
+        await locks.hold(tx, f"warnings:{office.city_id}")
         if (known := (await tx.execute(same)).scalar()) is None:
             packed = {"content": zlib.compress(content[:LARGEST_KEPT_BYTES])}
             await tx.execute(insert(db.warnings).values(city_id=office.city_id, **row, **packed))
@@ -264,7 +263,7 @@ async def due(tx: AsyncConnection, office: Office, now: datetime, *, limit: int 
 async def run_out(office: Office, warning_id: UUID, *, by: Actor, now: datetime) -> bool:
     """Its time is over. False when it held no more, or was prolonged."""
     async with office.begin() as tx:
-        await tx.execute(_HOLD, {"k": f"warnings:{office.city_id}"})
+        await locks.hold(tx, f"warnings:{office.city_id}")
         w = db.warnings.c
         mine = select(db.warnings).where(w.city_id == office.city_id, w.id == warning_id, w.state == "live")
         row = (await tx.execute(mine.where(w.expires_at <= now))).mappings().first()

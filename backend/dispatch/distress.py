@@ -12,10 +12,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db
+from backend import db, locks
 from backend.access.permissions import Object
 from backend.dispatch import field, find
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
@@ -32,7 +32,6 @@ AT_ONCE: Final = ("dispatcher", "shift_leader")
 CHAIN: Final = (("shift_leader",), ("shift_leader", "supervisor"))
 """Who is told at each level that a call climbs while nobody answers."""
 ALARM: Final = "distress"
-_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
 
 class Spot(Struct, frozen=True):
@@ -59,7 +58,7 @@ async def raise_call(office: Office, team_id: UUID, spot: Spot | None, command: 
         if (earlier := await earlier_answer(tx, office, command)) is not None:
             return earlier
         command.demand(office, "distress:raise", Object(teams=[team_id]))
-        await tx.execute(_HOLD, {"key": f"distress:{office.city_id}:{team_id}"})
+        await locks.hold(tx, f"distress:{office.city_id}:{team_id}")
         waiting = await _unanswered(tx, office, team_id)
         spot = spot or await _last_seen(tx, office, team_id)
         call = _again(waiting, spot) if waiting else await _first(tx, office, team_id, spot, command)

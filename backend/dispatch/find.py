@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, and_, func, select, text
+from sqlalchemy import Select, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db
+from backend import db, locks
 from backend.dispatch.clocks import ClockKind
 from backend.dispatch.records import (
     Approval,
@@ -78,7 +78,7 @@ async def lock_intake(tx: AsyncConnection, office: Office) -> None:
 
     Taken before any case is locked.
     """
-    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))"), {"k": f"intake:{office.city_id}"})
+    await locks.hold(tx, f"intake:{office.city_id}")
 
 
 async def live_offer(tx: AsyncConnection, office: Office, case_id: UUID) -> Offer | None:

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, in_force, log
+from backend import db, in_force, locks, log
 from backend.access.actor import Actor
 from backend.access.once import Once, first_answer, keep_answer
 from backend.access.permissions import ANYTHING, allowed, demand
@@ -101,9 +101,7 @@ async def change_policy(
     async with office.begin() as tx:
         if (earlier := await first_answer(tx, office, once)) is not None:
             return msgspec.convert(earlier, PolicyChanged)
-        await tx.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))"), {"k": f"policy:{office.city_id}"}
-        )
+        await locks.hold(tx, f"policy:{office.city_id}")
         old, digest = await _in_force(tx, office)
         if digest != expected_digest:
             raise Conflict(

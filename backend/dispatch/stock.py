@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db
+from backend import db, locks
 from backend.access.permissions import Object
 from backend.dispatch import stock_rules
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
@@ -28,8 +28,6 @@ from backend.geo.place import LonLat
 from backend.ids import new_id
 from backend.office import Office
 from backend.patrol.teams import get_team
-
-_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -246,4 +244,4 @@ async def _about(tx: AsyncConnection, office: Office, place: str, field: str) ->
 async def _hold(tx: AsyncConnection, office: Office, places: Iterable[str]) -> None:
     """Until the commit, in one order for everybody, so that no two can wait for each other."""
     for place in sorted(places):
-        await tx.execute(_HOLD, {"key": f"stock:{office.city_id}:{place}"})
+        await locks.hold(tx, f"stock:{office.city_id}:{place}")

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, log
+from backend import db, locks, log
 from backend.access.actor import Actor
 from backend.access.permissions import Object, demand
 from backend.errors import Invalid
@@ -26,7 +26,6 @@ FRESH: Final = timedelta(minutes=90)
 """So long a measurement says what the weather is: stations that report by the hour may be late once."""
 AHEAD: Final = timedelta(minutes=2)
 OLDEST: Final = timedelta(days=2)
-_HOLD: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
 
 
 class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +75,7 @@ async def keep(office: Office, measured: Measured, *, by: Actor, now: datetime) 
         "lat": measured.place.lat if measured.place else None,
     }
     async with office.begin() as tx:
-        await tx.execute(_HOLD, {"k": f"observed:{office.city_id}:{row['station']}"})
+        await locks.hold(tx, f"observed:{office.city_id}:{row['station']}")
         if (known := await _same(tx, office, row["station"], measured.at)) is not None:
             return known
         sent = {"received_at": now, "received_from": by.id}

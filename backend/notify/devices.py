@@ -14,11 +14,11 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Meta, Struct
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, any_, cast, literal, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, any_, cast, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, personal
+from backend import db, locks, personal
 from backend.access.actor import Actor
 from backend.errors import Invalid, NotAllowed, NotFound
 from backend.ids import new_id
@@ -92,8 +92,7 @@ async def register(office: Office, new: NewDevice, offered: Offered, *, by: Acto
 async def _known_as(tx: AsyncConnection, office: Office, address: Mapping[str, str]) -> UUID | None:
     """The id of the device with this address, which nobody else registers until the transaction ends."""
     indexes = personal.address_indexes(office.ring, address)
-    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
-    await tx.execute(lock, {"k": f"device:{office.city_id}:{indexes[-1].hex()}"})
+    await locks.hold(tx, f"device:{office.city_id}:{indexes[-1].hex()}")
     d = db.devices.c
     mine = (d.city_id == office.city_id) & d.address_index.in_(indexes) & d.gone_at.is_(None)
     found: UUID | None = (await tx.execute(select(d.id).where(mine))).scalar()

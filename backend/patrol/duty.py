@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import and_, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import log
+from backend import locks, log
 from backend.access.actor import Actor
 from backend.access.once import Once, first_answer, keep_answer
 from backend.db import cases, offers, presence, shifts
@@ -39,8 +39,6 @@ class Presence(Struct, frozen=True, kw_only=True):
 
 
 # A team is held by a lock of its own until the commit: its row in `presence` is busy with every fix of its phone.
-_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:team, 0))")
-_TRY_TO_HOLD = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:team, 0))")
 
 _COLUMNS = [presence.c[name] for name in Presence.__struct_fields__]
 
@@ -94,7 +92,7 @@ async def set_duty(
 
 async def hold(tx: AsyncConnection, office: Office, team_id: UUID) -> None:
     """Keep others from changing the team until the commit."""
-    await tx.execute(_HOLD, {"team": f"team:{office.city_id}:{team_id}"})
+    await locks.hold(tx, f"team:{office.city_id}:{team_id}")
 
 
 async def _refuse_while_needed(tx: AsyncConnection, office: Office, team_id: UUID) -> None:
@@ -119,7 +117,7 @@ async def lock_if_free(tx: AsyncConnection, office: Office, team_id: UUID) -> bo
 
     A team that another verb holds at this instant counts as not free; the searcher takes the next one.
     """
-    if not (await tx.execute(_TRY_TO_HOLD, {"team": f"team:{office.city_id}:{team_id}"})).scalar_one():
+    if not await locks.try_to_hold(tx, f"team:{office.city_id}:{team_id}"):
         return False
     query = select(presence.c.state).where(presence.c.city_id == office.city_id, presence.c.team_id == team_id)
     if (await tx.execute(query)).scalar() != "on_duty":

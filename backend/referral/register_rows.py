@@ -10,10 +10,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Select, Table, and_, insert, select, text, update
+from sqlalchemy import Select, Table, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, log
+from backend import db, locks, log
 from backend.access.once import first_answer, keep_answer
 from backend.access.permissions import Object
 from backend.dispatch.change import Command
@@ -35,7 +35,6 @@ TABLES: Final[dict[type[Row], Table]] = {
 }
 SCHEDULES: Final = frozenset({"fires_at"})
 """When the worker looks next is not told."""
-_HOLD: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -50,7 +49,7 @@ class Done(Struct, frozen=True, kw_only=True):
 
 async def hold(tx: AsyncConnection, office: Office) -> None:
     """Keep others from changing the register until the commit."""
-    await tx.execute(_HOLD, {"k": f"persons:{office.city_id}"})
+    await locks.hold(tx, f"persons:{office.city_id}")
 
 
 async def earlier(tx: AsyncConnection, office: Office, command: Command) -> Done | None:

@@ -6,17 +6,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db
+from backend import db, locks
 from backend.dispatch import find
 from backend.dispatch.change import Change
 from backend.dispatch.records import Referral, ReferralPerson
 from backend.errors import NotFound
 from backend.office import Office
-
-_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))")
 
 
 async def lock(tx: AsyncConnection, office: Office, referral_id: UUID) -> Referral:
@@ -59,7 +57,7 @@ async def people_of(tx: AsyncConnection, office: Office, referral_ids: Sequence[
 
 async def next_number(tx: AsyncConnection, office: Office, now: datetime) -> int:
     """The next free number of the day (yyyymmdd00001 …), held until the commit."""
-    await tx.execute(_HOLD, {"k": f"referrals:{office.city_id}"})
+    await locks.hold(tx, f"referrals:{office.city_id}")
     lowest = office.city.local_day(now) * 100_000
     r = db.referrals.c
     query = select(func.max(r.number)).where(r.city_id == office.city_id, r.number.between(lowest, lowest + 99_999))
