@@ -10,13 +10,19 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import db
 from backend.access.permissions import allowed
 from backend.dispatch.change import Answer, Command, earlier_answer, record
+from backend.dispatch.protection import Belongings
 from backend.dispatch.records import Referral
 from backend.errors import Invalid
+from backend.intake.photo_rows import IS_THERE
 from backend.office import Office
 from backend.referral import rows
+from backend.referral.signature import Drawn, demand_written
 from backend.referral.states import step
 
 Line = Annotated[str, Meta(max_length=200)]
@@ -25,13 +31,28 @@ ON_THE_WAY_TIMES = 2.0
 
 
 class Paper(Struct, frozen=True, kw_only=True):
-    """交接单 What both sides sign. receiver: who takes them over. Belongings and condition in words."""
+    """交接单 What both sides sign. giver, receiver: who hands them over, and who takes them. Signed on paper has the booleans alone; a
+    signature that was drawn counts as signed. photos: of belongings, among those of the case or of the people."""
 
     receiver: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
+    giver: Line = ""
     signed_by_giver: bool = False
     signed_by_receiver: bool = False
-    belongings: Annotated[str, Meta(max_length=1000)] = ""
+    signature_giver: Drawn | None = None
+    signature_receiver: Drawn | None = None
+    belongings: Belongings = ()
     condition: Annotated[str, Meta(max_length=1000)] = ""
+    photos: Annotated[tuple[UUID, ...], Meta(max_length=20)] = ()
+
+    def as_signed(self) -> "Paper":
+        """The same, saying that it is signed where there is a signature. Raises Invalid `bad_signature`."""
+        demand_written(self.signature_giver, "paper.signature_giver")
+        demand_written(self.signature_receiver, "paper.signature_receiver")
+        return msgspec.structs.replace(
+            self,
+            signed_by_giver=self.signed_by_giver or self.signature_giver is not None,
+            signed_by_receiver=self.signed_by_receiver or self.signature_receiver is not None,
+        )
 
 
 async def accept(office: Office, referral_id: UUID, receiver: str | None, command: Command) -> Answer:
@@ -127,10 +148,23 @@ async def hand_over(office: Office, referral_id: UUID, paper: Paper, command: Co
         before = await rows.lock(tx, office, referral_id)
         command.demand(office, "referral:answer", before.as_received())
         state = step(before.state, "hand_over")
+        paper = paper.as_signed()
         if not (paper.signed_by_giver and paper.signed_by_receiver):
             zh, en = "交接单须双方签字。", "Both sides sign the hand-over."
             raise Invalid(zh, en, code="hand_over_unsigned", field="signed_by_receiver")
+        await _demand_photos(tx, office, before, paper)
         said = {"receiver": paper.receiver.strip(), "hand_over": msgspec.to_builtins(paper), "alarm": None}
         over = await rows.ended(tx, office, before, command.now, state=state, handed_over_at=command.at, **said)
         change = rows.change_of("referral.handed_over", over, before, told=["giver"])
         return await record(tx, office, command, change)
+
+
+async def _demand_photos(tx: AsyncConnection, office: Office, before: Referral, paper: Paper) -> None:
+    """Those of the case, or of whom the referral is about. Raises Invalid `no_such_photo`."""
+    people = [one.person_id for one in await rows.people_of(tx, office, [before.id]) if one.person_id is not None]
+    p = db.photos.c
+    theirs = or_(p.person_id.in_(people), p.case_id == before.case_id)
+    query = select(p.id).where(p.city_id == office.city_id, p.id.in_(paper.photos), theirs, IS_THERE)
+    if set(paper.photos) - set((await tx.execute(query)).scalars()):
+        zh, en = "照片尚未传到，或不是这次交接的。", "A photo has not come in, or is not of this hand-over."
+        raise Invalid(zh, en, code="no_such_photo", field="paper.photos")

@@ -16,6 +16,7 @@ from backend.errors import Invalid
 from backend.intake.looks import Sex
 from backend.referral.deadlines import Facts, How, StayClockKind
 from backend.referral.person import Line, Person, ToldOf
+from backend.referral.signature import Drawn
 from backend.referral.takes import Need, PlaceKind, Someone
 
 Came = Literal["walk_in", "team", "referral", "police", "hospital", "other_station", "family"]
@@ -51,7 +52,7 @@ Words = Annotated[str, Meta(max_length=1000)]
 
 class ArrivalNote(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """求助登记: what is written down when somebody comes in; sealed. no_consent: on what ground a capable adult's leave is not needed.
-    separated: why a family is parted after all."""
+    separated: why a family is parted after all. signature: of whoever asks for help."""
 
     condition: Words = ""
     belongings: Words = ""
@@ -59,6 +60,7 @@ class ArrivalNote(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     brought_by: Line = ""
     no_consent: NoConsentGround | None = None
     separated: Line = ""
+    signature: Drawn | None = None
 
 
 class Escort(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +71,8 @@ class Escort(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Leaving(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """离站: how somebody leaves; sealed but for `how`. to: where, or to whom; tickets: train and seat."""
+    """离站: how somebody leaves; sealed but for `how`. to: where, or to whom; tickets: train and seat. signature: under the declaration,
+    or of whoever takes them over; a declaration that bears one is signed."""
 
     how: How
     to: Line = ""
@@ -78,6 +81,7 @@ class Leaving(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     escorts: Annotated[tuple[Escort, ...], Meta(max_length=10)] = ()
     tickets: Line = ""
     declaration_signed: bool = False
+    signature: Drawn | None = None
     police_told_at: datetime | None = None
     note: Words = ""
 
@@ -224,7 +228,7 @@ def _alone(h: Leaving, person: Person, _: datetime | None, __: int) -> Iterator[
             "minors and people whose mind is not clear are not let go alone",
         )
         yield _violation("not_alone", zh, en, "how", "§4.1")
-    elif not h.declaration_signed:
+    elif not (h.declaration_signed or h.signature):
         zh, en = "须签署自行离站声明", "the declaration of leaving is to be signed"
         yield _violation("no_declaration", zh, en, "declaration_signed", "§4.1")
 

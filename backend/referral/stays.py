@@ -30,6 +30,7 @@ from backend.referral.house import place_in
 from backend.referral.person import CasePerson, Identity, IdentitySource, Person, object_of
 from backend.referral.register import NewPerson
 from backend.referral.register_rows import Done, Rows
+from backend.referral.signature import demand_written
 from backend.referral.stay import UP_AT_ONCE, ArrivalNote, Came, Leaving, Stay, cannot_decide, demand_leaving, someone
 from backend.referral.takes import PlaceKind
 
@@ -61,6 +62,7 @@ async def take_in(office: Office, new: NewStay, command: Command) -> Done:
         raise Invalid(
             "请选择已登记的人，或填写新人。", "Name somebody of the register, or somebody new.", field="person"
         )
+    demand_written(new.arrival.signature, "arrival.signature")
     async with office.begin() as tx:
         if (done := await rows.earlier(tx, office, command)) is not None:
             return done
@@ -112,6 +114,7 @@ async def let_leave(office: Office, stay_id: UUID, leaving: Leaving, command: Co
 
     Raises Invalid with all that is missing, Conflict `left_already`, NotAllowed, NotFound.
     """
+    demand_written(leaving.signature, "leaving.signature")
     async with office.begin() as tx:
         if (done := await rows.earlier(tx, office, command)) is not None:
             return done

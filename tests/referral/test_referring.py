@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from backend import db as tables
 from backend.dispatch import field as spot
-from backend.dispatch.protection import HandOver, PersonMet
+from backend.dispatch.protection import Belonging, HandOver, PersonMet
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
 from backend.referral import near, reading
@@ -15,6 +16,7 @@ from backend.referral.answering import Paper
 from backend.referral.asked import Referred
 from backend.referral.handing import by_referral
 from backend.referral.places import Places
+from backend.referral.signature import Drawn
 from tests.dispatch.builders import CHECKER, DISPATCHER, EAST, SPOT, WEST, east_of, officer, somebody, to_hospital
 from tests.referral.builders import MAN, Stations, staff
 
@@ -211,8 +213,17 @@ async def test_both_sides_sign_or_it_is_no_hand_over(stations: Stations) -> None
     with pytest.raises(Invalid) as refused:
         await stations.hand_over(id_, paper=Paper(receiver="李", signed_by_giver=True))
     assert refused.value.code == "hand_over_unsigned"
-    await stations.hand_over(id_)
-    assert (await stations.one(id_)).hand_over["receiver"] == "李"
+    elsewhere = Paper(receiver="李", signed_by_giver=True, signed_by_receiver=True, photos=(new_id(),))
+    with pytest.raises(Invalid) as refused:
+        await stations.hand_over(id_, paper=elsewhere)
+    assert refused.value.code == "no_such_photo"
+    drawn = Drawn(strokes=(((100, 80), (100, 300)), ((40, 120), (260, 120))))
+    things = (Belonging(what="双肩包", note="黑色"), Belonging(what="现金（元）", count=35))
+    signed = Paper(receiver="李", signature_giver=drawn, signature_receiver=drawn, belongings=things)
+    await stations.hand_over(id_, paper=signed)
+    kept = msgspec.convert((await stations.one(id_)).hand_over, Paper)
+    assert (kept.receiver, kept.signature_giver, kept.belongings) == ("李", drawn, things)
+    assert (kept.signed_by_giver, kept.signed_by_receiver) == (True, True), "what is drawn is signed"
     with pytest.raises(Conflict) as again:
         await stations.offer(crew, case_id=case_id)
     assert again.value.code == "already_handed_over"

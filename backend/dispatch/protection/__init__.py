@@ -6,6 +6,8 @@ follows from it. One function per rule in `rules.py`.
 
 from backend.dispatch.protection.consequences import consequences
 from backend.dispatch.protection.handling import (
+    Belonging,
+    Belongings,
     Consequence,
     Handling,
     HandOver,
@@ -21,6 +23,8 @@ from backend.dispatch.protection.season import season_of
 
 __all__ = [
     "RULES",
+    "Belonging",
+    "Belongings",
     "Consequence",
     "HandOver",
     "Handling",

@@ -1,10 +1,10 @@
 """What a crew records of a handling, and what the rules answer. No rule lives here."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from backend.policy import permissions
@@ -53,12 +53,23 @@ class PersonMet(Struct, frozen=True, forbid_unknown_fields=True):
         return self.is_minor or self.age_band == "old" or not _TO_BE_ESCORTED.isdisjoint(self.vulnerable)
 
 
+class Belonging(Struct, frozen=True, forbid_unknown_fields=True):
+    """随身物品 One kind of thing that somebody has with them. note: what it looks like, or its number."""
+
+    what: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"\S")]
+    count: Annotated[int, Meta(ge=1, le=9999)] = 1
+    note: Annotated[str, Meta(max_length=120)] = ""
+
+
+Belongings = Annotated[tuple[Belonging, ...], Meta(max_length=40)]
+
+
 class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
     """A written hand-over: where to, who received, and the two signatures.
 
     crew_signature, receiver_signature: ids of photos of this case, when they were drawn on a screen; a signature that is
     there counts as signed. Signed on paper has the booleans alone. referral_id: the referral that was accepted; it fills in
-    where to, and who received.
+    where to, and who received. belongings, condition: what the crew brought with the person, and how they were.
     """
 
     facility: str = ""
@@ -68,6 +79,8 @@ class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
     crew_signature: UUID | None = None
     receiver_signature: UUID | None = None
     referral_id: UUID | None = None
+    belongings: Belongings = ()
+    condition: Annotated[str, Meta(max_length=1000)] = ""
 
     def as_signed(self) -> "HandOver":
         """The same, saying that it is signed where there is a signature."""

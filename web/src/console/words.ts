@@ -1,5 +1,6 @@
 /** All words of the console: one part per desk. */
 import { makeWords } from '@/shared/words'
+import { words as signature } from '@/shared/signature/words'
 import { words as admin } from './admin/words'
 import { words as board } from './board/words'
 import { words as campaign } from './campaign/words'
@@ -29,6 +30,7 @@ export const i18n = makeWords({
   replay,
   report,
   shell,
+  signature,
   signin,
   stock,
   teams,
