@@ -395,6 +395,8 @@ def _greet(console: Console, place: Place, accounts: DemoAccounts) -> None:
         ("operator", "热线坐席"),
         ("shift_leader", "值班长"),
         ("checker", "核查员"),
+        ("station_staff", "救助站"),
+        ("civil_affairs", "民政"),
         ("admin", "管理员"),
     ):
         one = accounts.of(role)

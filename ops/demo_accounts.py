@@ -1,10 +1,12 @@
-"""The accounts of a demonstration: one person per role and an officer per team, with passwords made here and kept in a file.
+"""The accounts of a demonstration: one person per role, an officer per team and one of the staff per facility, with passwords
+made here and kept in a file.
 
 No password is a constant, so that a demonstration left running is no open door. The file is readable by its owner only.
 """
 
 import os
 import secrets
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,8 +22,11 @@ from backend.access.accounts import NewAccount
 from backend.access.actor import SYSTEM
 from backend.access.keys import NewKey
 from backend.errors import Conflict
+from backend.geo.place import LonLat
 from backend.office import Office
+from backend.patrol.records import Team
 from backend.patrol.teams import list_teams
+from backend.referral.facilities import Facility, list_facilities
 from ops.local import services
 
 PEOPLE: Final = (
@@ -30,21 +35,25 @@ PEOPLE: Final = (
     ("checker", "演示核查员", "checker"),
     ("leader", "演示值班长", "shift_leader"),
     ("supervisor", "演示监督员", "supervisor"),
+    ("civil", "演示民政人员", "civil_affairs"),
     ("admin", "演示管理员", "admin"),
     ("grid", "演示网格员", "grid_worker"),
     ("driver", "演示出租车司机", "driver"),
 )
 PARTNER: Final = "demo-12345"
+STATION: Final = "station"
+"""The login at the city's rescue station; staff of the other houses sign in by the code of theirs."""
 
 
 class DemoAccount(Struct, frozen=True, kw_only=True):
-    """Somebody to sign in as. team: the code of the team they ride with."""
+    """Somebody to sign in as. team: the code of the team they ride with; facility: of the house they work at."""
 
     login: str
     password: str
     name: str
     role: str
     team: str | None = None
+    facility: str | None = None
 
 
 class DemoAccounts(Struct, frozen=True, kw_only=True):
@@ -68,6 +77,10 @@ class DemoAccounts(Struct, frozen=True, kw_only=True):
         if found is None:
             raise KeyError(code)
         return found
+
+    def of_facilities(self) -> list[DemoAccount]:
+        """The staff of every house that has some, by the code of the house."""
+        return sorted((one for one in self.accounts if one.facility), key=lambda one: one.facility or "")
 
 
 def accounts_file_here() -> Path:
@@ -95,19 +108,12 @@ async def make_demo_accounts(
     before = read_demo_accounts(file)
     kept = {one.login: one for one in before.accounts}
     async with office.db.connect() as tx:
-        teams = await list_teams(tx, office)
+        teams, houses = await list_teams(tx, office), await list_facilities(tx, office, SYSTEM)
         rows = await tx.execute(
             select(db.accounts.c.login, db.accounts.c.id).where(db.accounts.c.city_id == office.city_id)
         )
         there = {row.login: row.id for row in rows}
-    made: list[DemoAccount] = []
-    for login, name, role in PEOPLE:
-        made.append(
-            await _one(office, kept, there, DemoAccount(login=login, password="", name=name, role=role), None, now)
-        )
-    for team in teams:
-        wanted = DemoAccount(login=team.code.lower(), password="", name=team.name, role="officer", team=team.code)
-        made.append(await _one(office, kept, there, wanted, team.id, now))
+    made = [await _one(office, kept, there, new, now) for new in _wanted(office, teams, houses)]
     after = msgspec.structs.replace(before, accounts=made)
     if secret_key is not None and after.partner_key is None:
         key = await keys.create(
@@ -121,7 +127,7 @@ async def make_demo_accounts(
 
 def _refuse_where_codes_are_needed(office: Office) -> None:
     """A code opens once in 30 s, and the demonstration's people sign in more often: they go by password alone."""
-    needed = set(office.city.policy.sign_in.second_factor) & {role for _, _, role in PEOPLE}
+    needed = set(office.city.policy.sign_in.second_factor) & {*(role for _, _, role in PEOPLE), "station_staff"}
     if needed:
         raise Conflict(
             "本市规则要求动态口令，演示账号无法使用。要演示，请在其 policy.toml 写 [sign_in] second_factor = []。",
@@ -131,28 +137,57 @@ def _refuse_where_codes_are_needed(office: Office) -> None:
         )
 
 
+class _Wanted(Struct, frozen=True, kw_only=True):
+    """An account, and what it is made with where it is not there yet."""
+
+    shown: DemoAccount
+    regions: list[str]
+    team_id: UUID | None = None
+    facility_id: UUID | None = None
+
+
+def _wanted(office: Office, teams: Sequence[Team], houses: Sequence[Facility]) -> Iterator[_Wanted]:
+    for login, name, role in PEOPLE:
+        yield _Wanted(shown=DemoAccount(login=login, password="", name=name, role=role), regions=[office.city_id])
+    for team in teams:
+        shown = DemoAccount(login=team.code.lower(), password="", name=team.name, role="officer", team=team.code)
+        yield _Wanted(shown=shown, regions=[office.city_id], team_id=team.id)
+    staffed = [house for house in houses if house.kind != "temporary_point"]
+    first = next((house.code for house in staffed if house.kind == "station" and house.is_regional_centre), None)
+    for house in staffed:
+        login = STATION if house.code == first else house.code.lower()
+        shown = DemoAccount(
+            login=login, password="", name=f"{house.name}值班员", role="station_staff", facility=house.code
+        )
+        yield _Wanted(shown=shown, regions=_regions_of(office, house), facility_id=house.id)
+
+
+def _regions_of(office: Office, house: Facility) -> list[str]:
+    """A house of the city works for all of it, every other one for its district, so that its staff know no shelter of another."""
+    if house.level == "city":
+        return [office.city_id]
+    *within, whole = office.city.regions_of(LonLat(house.lon, house.lat))
+    return within[-1:] or [whole]
+
+
 async def _one(
-    office: Office,
-    kept: dict[str, DemoAccount],
-    there: dict[str, UUID],
-    wanted: DemoAccount,
-    team_id: UUID | None,
-    now: datetime,
+    office: Office, kept: dict[str, DemoAccount], there: dict[str, UUID], wanted: _Wanted, now: datetime
 ) -> DemoAccount:
-    known = kept.get(wanted.login)
-    account = msgspec.structs.replace(wanted, password=known.password if known else secrets.token_urlsafe(9))
-    if wanted.login not in there:
+    known = kept.get(wanted.shown.login)
+    account = msgspec.structs.replace(wanted.shown, password=known.password if known else secrets.token_urlsafe(9))
+    if wanted.shown.login not in there:
         new = NewAccount(
             login=account.login,
             name=account.name,
             password=account.password,
             roles=[account.role],
-            regions=[office.city_id],
-            team_id=team_id,
+            regions=wanted.regions,
+            team_id=wanted.team_id,
+            facility_id=wanted.facility_id,
         )
         await accounts.create(office, new, by=SYSTEM, now=now)
     elif known is None:
-        await accounts.set_password(office, there[wanted.login], account.password, by=SYSTEM, now=now)
+        await accounts.set_password(office, there[account.login], account.password, by=SYSTEM, now=now)
     return account
 
 

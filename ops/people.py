@@ -9,8 +9,8 @@ from uuid import UUID
 
 from cyclopts import App
 from rich.console import Console
-from rich.table import Table
-from sqlalchemy import select
+from rich.table import Table as Lines
+from sqlalchemy import Table, select
 
 from backend import db, in_force
 from backend.access import accounts, keys, second_factor, sessions, signing_in
@@ -59,6 +59,7 @@ def add(
     *roles: str,
     region: list[str] | None = None,
     team: str | None = None,
+    facility: str | None = None,
     duty_phone: str | None = None,
 ) -> None:
     """新建账号；口令从终端或标准输入读取。Create an account; the password is read from the terminal or standard input.
@@ -70,31 +71,38 @@ def add(
     roles: 角色，如 dispatcher。Roles, such as dispatcher.
     region: 辖区代码，可多个；默认全市。Region codes; the whole city when left out.
     team: 所属巡查队编号。The code of the team they ride with.
+    facility: 所属救助机构编号。The code of the station, hospital or shelter they work at.
     duty_phone: 值班手机，推送无回执时发短信。Texted when a push to the team is not acknowledged.
     """
     password = _password()
 
     async def do(office: Office) -> None:
-        team_id = None
-        if team is not None:
-            query = select(db.teams.c.id).where(db.teams.c.city_id == office.city_id, db.teams.c.code == team)
-            async with office.db.connect() as tx:
-                team_id = (await tx.execute(query)).scalar()
-            if team_id is None:
-                raise NotFound(f"没有编号为 {team} 的巡查队。", f"There is no team with the code {team}.")
         new = NewAccount(
             login=login,
             name=name,
             password=password,
             roles=list(roles),
             regions=region or [office.city_id],
-            team_id=team_id,
+            team_id=await _named(office, db.teams, team, "巡查队", "team"),
+            facility_id=await _named(office, db.facilities, facility, "救助机构", "facility"),
             duty_phone=duty_phone,
         )
         made = await accounts.create(office, new, by=OPERATOR, now=SystemClock().now())
         print(f"已创建 Created: {made.login}（{'、'.join(made.roles)}）")
 
     asyncio.run(_with_office(do))
+
+
+async def _named(office: Office, table: Table, code: str | None, zh: str, en: str) -> UUID | None:
+    """The id of what stands in the table under a code. Raises NotFound."""
+    if code is None:
+        return None
+    query = select(table.c.id).where(table.c.city_id == office.city_id, table.c.code == code)
+    async with office.db.connect() as tx:
+        found: UUID | None = (await tx.execute(query)).scalar()
+    if found is None:
+        raise NotFound(f"没有编号为 {code} 的{zh}。", f"There is no {en} with the code {code}.")
+    return found
 
 
 def _password() -> str:
@@ -111,7 +119,7 @@ def list_users() -> None:
     """账号列表。List accounts."""
 
     async def do(office: Office) -> None:
-        table = Table("登录名 Login", "姓名 Name", "角色 Roles", "辖区 Regions", "状态 State")
+        table = Lines("登录名 Login", "姓名 Name", "角色 Roles", "辖区 Regions", "状态 State")
         cursor: str | None = None
         while True:
             page = await accounts.list_page(office, by=OPERATOR, after=cursor, limit=200)
@@ -180,7 +188,7 @@ def list_sessions(login: str) -> None:
     async def do(office: Office) -> None:
         account_id = await _account_id(office, login)
         found = await sessions.list_sessions(office, account_id, by=OPERATOR, now=SystemClock().now())
-        table = Table("编号 Id", "设备 Device", "来源 Source", "登录 Since", "最近使用 Last seen")
+        table = Lines("编号 Id", "设备 Device", "来源 Source", "登录 Since", "最近使用 Last seen")
         for one in found:
             times = (f"{at.astimezone(office.city.zone):%Y-%m-%d %H:%M}" for at in (one.created_at, one.seen_at))
             table.add_row(str(one.id), one.device or "—", one.source or "—", *times)
@@ -218,7 +226,7 @@ def list_keys() -> None:
     """外部系统密钥列表。List the partners' keys."""
 
     async def do(office: Office) -> None:
-        table = Table(
+        table = Lines(
             "编号 Id", "系统 Partner", "权限 Actions", "新建 Made", "到期 Expires", "最近使用 Last used", "状态 State"
         )
         now = SystemClock().now()

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from backend import db
 from backend.access import attempts, keys, signing_in
@@ -141,3 +141,30 @@ def _partner_of(plain: str) -> str:
         return (await keys.resolve(office, plain, _real.now())).name
 
     return asyncio.run(people._with_office(do))
+
+
+def test_whoever_works_at_a_house_is_of_it_and_a_house_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _type(monkeypatch, PASSWORD)
+    with pytest.raises(NotFound, match="F99 的救助机构"):
+        people.add("zhan", "站", "station_staff", facility="F99")
+    house = asyncio.run(people._with_office(_a_house))
+    _type(monkeypatch, PASSWORD)
+    people.add("zhan", "站", "station_staff", facility="F01")
+
+    async def of(office: Office) -> UUID:
+        query = select(db.accounts.c.facility_id).where(db.accounts.c.login == "zhan")
+        async with office.db.connect() as tx:
+            found: UUID = (await tx.execute(query)).scalar_one()
+            return found
+
+    assert asyncio.run(people._with_office(of)) == house
+
+
+async def _a_house(office: Office) -> UUID:
+    house_id = uuid4()
+    values = {"id": house_id, "code": "F01", "kind": "station", "name": "站", "lon": 121.6, "lat": 38.9, "takes": []}
+    async with office.begin() as tx:
+        await tx.execute(insert(db.facilities).values(city_id=office.city_id, **values))
+    return house_id

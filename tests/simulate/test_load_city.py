@@ -16,6 +16,7 @@ from backend.errors import Conflict, Invalid
 from backend.office import Office
 from backend.patrol.duty import shift_end
 from backend.patrol.teams import list_teams
+from backend.referral.facilities import list_facilities
 from ops.demo_accounts import make_demo_accounts, read_demo_accounts
 from ops.load_city import load_city, read_teams, shift_on
 from tests.access.builders import a_city, sign_in
@@ -83,6 +84,26 @@ async def test_every_demonstration_account_signs_in_and_an_officer_rides_with_a_
         teams = {team.id: team.code for team in await list_teams(tx, office)}
     assert actor.team_id is not None
     assert (teams[actor.team_id], actor.roles) == ("T07", ("officer",))
+
+
+async def test_every_staffed_house_has_somebody_to_sign_in_as_and_the_station_of_the_city_comes_first(
+    db: AsyncEngine, dalian: City, tmp_path: Path
+) -> None:
+    office, file = Office(dalian, db, ring=RING), tmp_path / "accounts.json"
+    await load_city(office, DALIAN, NOW, demo=True, accounts_file=file)
+    kept = read_demo_accounts(file)
+    assert [one.facility for one in kept.of_facilities()] == [f"F0{number}" for number in range(1, 10)]
+    assert (kept.of("station_staff").login, kept.of("station_staff").facility) == ("station", "F01")
+    seen = {}
+    for one in kept.of_facilities():
+        _, _, actor = await sign_in(office, one.login, one.password, None, NOW)
+        async with db.connect() as tx:
+            own = {house.id: house.code for house in await list_facilities(tx, office, actor)}
+        assert actor.facility_id is not None
+        seen[own[actor.facility_id]] = "F08" in own.values()
+    assert {code for code, knows in seen.items() if knows} == {"F01", "F02", "F03", "F06", "F08", "F09"}, (
+        "the hidden shelter is known in the houses of the city and of its district"
+    )
 
 
 async def test_a_lost_password_file_gives_new_passwords_that_work(
