@@ -55,13 +55,19 @@ _OF_A_PERSON_OF_THE_PAST: Final = """EXISTS (
                 WHERE l.city_id = g.city_id AND l.person_id = g.id AND (c.closed_at IS NULL OR c.closed_at >= :before))
             OR EXISTS (
                 SELECT 1 FROM stays y WHERE y.city_id = g.city_id AND y.person_id = g.id
-                AND (y.left_at IS NULL OR y.left_at >= :before)))))"""
+                AND (y.left_at IS NULL OR y.left_at >= :before))
+            OR EXISTS (
+                SELECT 1 FROM returnees h WHERE h.city_id = g.city_id AND h.person_id = g.id
+                AND (h.ended_at IS NULL OR h.ended_at >= :before)))))"""
 """Nothing has been done for the person, under any of their records, for so long."""
 _OF_A_STAY: Final = "EXISTS (SELECT 1 FROM stays s WHERE s.city_id = t.city_id AND s.id = t.stay_id"
 _WITHOUT_CLOCKS: Final = "NOT EXISTS (SELECT 1 FROM stay_clocks c WHERE c.city_id = t.city_id AND c.stay_id = t.id)"
+_OF_A_RETURNEE: Final = "EXISTS (SELECT 1 FROM returnees s WHERE s.city_id = t.city_id AND s.id = t.returnee_id"
+_WITHOUT_VISITS: Final = "NOT EXISTS (SELECT 1 FROM home_visits v WHERE v.city_id = t.city_id AND v.returnee_id = t.id)"
 _NAMED_NOWHERE: Final = """NOT EXISTS (SELECT 1 FROM photos f WHERE f.city_id = t.city_id AND f.person_id = t.id)
     AND NOT EXISTS (SELECT 1 FROM case_people l WHERE l.city_id = t.city_id AND l.person_id = t.id)
     AND NOT EXISTS (SELECT 1 FROM stays y WHERE y.city_id = t.city_id AND y.person_id = t.id)
+    AND NOT EXISTS (SELECT 1 FROM returnees h WHERE h.city_id = t.city_id AND h.person_id = t.id)
     AND NOT EXISTS (
         SELECT 1 FROM person_suggestions s WHERE s.city_id = t.city_id AND (s.person_id = t.id OR s.other_id = t.id))"""
 
@@ -170,6 +176,14 @@ RULES: Final = (
     Rule(
         "stays", "stays", lambda r: r.persons,
         f"{_OF_A_PERSON_OF_THE_PAST.format(key='person_id')} AND {_WITHOUT_CLOCKS}",
+    ),
+    Rule(
+        "home_visits", "home_visits", lambda r: r.persons,
+        f"{_OF_A_RETURNEE} AND {_OF_A_PERSON_OF_THE_PAST.format(key='person_id').replace('t.', 's.')})",
+    ),
+    Rule(
+        "returnees", "returnees", lambda r: r.persons,
+        f"{_OF_A_PERSON_OF_THE_PAST.format(key='person_id')} AND {_WITHOUT_VISITS}",
     ),
     Rule("case_people", "case_people", lambda r: r.persons, _OF_A_PERSON_OF_THE_PAST.format(key="person_id")),
     Rule(

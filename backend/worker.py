@@ -29,6 +29,7 @@ from backend.notify import notices, outbox
 from backend.office import Office
 from backend.referral import stay_clocks, waiting
 from backend.referral.deadlines import StayClockKind
+from backend.referral.home import home_clocks
 from backend.stopping import Stopping
 
 REST_AFTER_FAULT = timedelta(seconds=20)
@@ -92,6 +93,8 @@ class Worker:
         done += await self._each(escalation.due_clocks, self._fire)
         done += await self._each(distress.due_calls, self._distress)
         done += await self._each(stay_clocks.due_clocks, self._deadline)
+        done += await self._each(home_clocks.due_visits, self._home_visit)
+        done += await self._each(home_clocks.due_ends, self._home_end)
         done += await self._each(warnings.due, self._run_out)
         done += await self._each(campaigns.due, self._follow)
         done += await self._each(campaigns.due_proposals, self._go_up)
@@ -146,6 +149,12 @@ class Worker:
 
     async def _deadline(self, which: tuple[UUID, StayClockKind], command: Command) -> bool:
         return await stay_clocks.fire_clock(self.office, *which, command)
+
+    async def _home_visit(self, visit_id: UUID, command: Command) -> bool:
+        return await home_clocks.fire_visit(self.office, visit_id, command)
+
+    async def _home_end(self, returnee_id: UUID, command: Command) -> bool:
+        return await home_clocks.end_entry(self.office, returnee_id, command)
 
     async def _distress(self, distress_id: UUID, command: Command) -> bool:
         return await distress.escalate(self.office, distress_id, command)

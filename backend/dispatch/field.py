@@ -93,6 +93,16 @@ async def by_no_referral(
     return handling, ()
 
 
+Following = Callable[[AsyncConnection, Office, Case, Handling, Sequence[Consequence], Command], Awaitable[None]]
+"""What follows from a record beyond the case itself; written before the record, in the same transaction."""
+
+
+async def nothing_follows(
+    _tx: AsyncConnection, _office: Office, _case: Case, _h: Handling, _a: Sequence[Consequence], _c: Command
+) -> None:
+    """Where nobody keeps a register of those who went home."""
+
+
 def no_such_referral() -> Invalid:
     """The refusal."""
     return Invalid(
@@ -104,10 +114,16 @@ def no_such_referral() -> Invalid:
 
 
 async def handle(
-    office: Office, case_id: UUID, handling: Handling, command: Command, referring: Referring = by_no_referral
+    office: Office,
+    case_id: UUID,
+    handling: Handling,
+    command: Command,
+    referring: Referring = by_no_referral,
+    following: Following = nothing_follows,
 ) -> Answer:
     """处置反馈: what was found and done. Raises Invalid `protection` listing every rule that is not kept (DOMAIN §4), and
-    `no_such_signature` for a signature that has not come in. referring: backend.referral.handing.by_referral."""
+    `no_such_signature` for a signature that has not come in. referring: backend.referral.handing.by_referral; following:
+    backend.referral.home.by_patrol.from_handling."""
     policy = office.city.policy
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:
@@ -135,6 +151,7 @@ async def handle(
         change = Change(kind="case.handled", rows=rows, facts=_told(handling, after, policy))
         assert case.team_id is not None
         drawn = await stock.given(tx, office, case, handling, case.team_id, command)
+        await following(tx, office, case, handling, after, command)
         return await record(tx, office, command, change, *drawn, *referred)
 
 

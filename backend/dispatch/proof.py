@@ -46,7 +46,7 @@ NOT_PROVEN = {
 }
 """Tables that the log does not prove, and why."""
 
-REGISTER = (db.persons, db.case_people, db.person_suggestions, db.stays, db.stay_clocks)
+REGISTER = (db.persons, db.case_people, db.person_suggestions, db.stays, db.stay_clocks, db.returnees, db.home_visits)
 """The tables of the register of people."""
 Told = tuple[Table, str, dict[str, Any]]
 """A table, the id of one of its rows, and what an event says that the row's columns are."""
@@ -164,6 +164,7 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "case.photo_added": _of_case_photo,
     "person": _of_register,
     "stay": _of_register,
+    "returnee": _of_register,
     "person.photo_added": _of_person_photo,
     "policy": _of_policy,
     "note": _of_note,

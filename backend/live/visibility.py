@@ -35,6 +35,7 @@ ACTIONS = {
     "stock": "stock:read",
     "person": "person:read",
     "stay": "stay:read",
+    "returnee": "returnee:read",
 }
 POSITIONS = "team:read"
 # Events whose rows are too many for every screen: it is told that they were, and asks for what it shows (I11).

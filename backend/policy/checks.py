@@ -81,6 +81,11 @@ def _told(p: Policy) -> Iterator[Fault]:
     for n, who in enumerate(p.referral.overdue_chain):
         if who not in get_args(Role):
             yield unlisted(("referral", "overdue_chain", n), who, list(get_args(Role)), "[roles]")
+    for n, who in enumerate(p.referral.visit_chain):
+        if who not in get_args(Role):
+            yield unlisted(("referral", "visit_chain", n), who, list(get_args(Role)), "[roles]")
+    if not p.referral.visit_chain:
+        yield Fault(("referral", "visit_chain"), "至少要有一级。", "needs somebody to tell.")
     for n, who in enumerate(p.escalation.chain):
         if who not in ("team", *get_args(Role)):
             yield unlisted(("escalation", "chain", n), who, ["team", *get_args(Role)], "team + [roles]")
@@ -116,6 +121,8 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("outcomes", "revisit_after"): p.outcomes.revisit_after,
         ("referral", "overdue_step"): p.referral.overdue_step,
+        ("referral", "visit_ahead"): p.referral.visit_ahead,
+        ("referral", "visit_step"): p.referral.visit_step,
         ("protection", "report_up_within"): p.protection.report_up_within,
         **{("referral", name): getattr(p.referral, name) for name in ("answer", "answer_step", "hold")},
         ("verification", "stay_at_least"): p.verification.stay_at_least,

@@ -204,6 +204,7 @@ class Referral(msgspec.Struct, frozen=True):
     """Referrals' own clocks; those after arrival at a station, and the revisits of those who went home (DOMAIN §4, 9 and 10).
 
     answer_step: between one rung and the next while nobody answers. hold: how long a place is kept for people on the way.
+    visit_again: somebody who was not met is looked for again. visit_ahead: the visitor is reminded so long before a visit is due.
     """
 
     answer: Span
@@ -219,6 +220,10 @@ class Referral(msgspec.Struct, frozen=True):
     overdue_step: Span
     revisit_every: Span
     revisit_for: Span
+    visit_again: Span
+    visit_ahead: Span
+    visit_chain: tuple[Text, ...]
+    visit_step: Span
 
 
 class Retention(msgspec.Struct, frozen=True):

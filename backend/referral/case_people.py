@@ -12,6 +12,7 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.ids import new_id
 from backend.office import Office
 from backend.referral import register_rows as rows
+from backend.referral.home import relapse
 from backend.referral.person import CasePerson, object_of
 from backend.referral.register_rows import Done, Rows
 
@@ -38,7 +39,9 @@ async def link_person(office: Office, person_id: UUID, case_id: UUID, command: C
         what = object_of([*group, after])
         done = Done(seq=0, person_id=person_id, number=after.number)
         changes: Rows = [(before, after), (None, link)]
-        return await rows.tell(tx, office, command, "person.linked", changes, what, done, case_id=case_id)
+        done = await rows.tell(tx, office, command, "person.linked", changes, what, done, case_id=case_id)
+        await relapse.notice(tx, office, group, command)
+        return done
 
 
 async def unlink_person(office: Office, person_id: UUID, case_id: UUID, command: Command) -> Done:

@@ -21,10 +21,11 @@ from backend.dispatch.move import demand_recent
 from backend.errors import NotFound
 from backend.office import Office
 from backend.personal import columns, fields_of, opened, sealed
+from backend.referral.home.returnee import HomeVisit, Returnee
 from backend.referral.person import CasePerson, Person, Sameness, object_of
 from backend.referral.stay import Stay, StayClock
 
-Row = Person | CasePerson | Sameness | Stay | StayClock
+Row = Person | CasePerson | Sameness | Stay | StayClock | Returnee | HomeVisit
 Rows = list[tuple[Row | None, Row]]
 TABLES: Final[dict[type[Row], Table]] = {
     Person: db.persons,
@@ -32,19 +33,24 @@ TABLES: Final[dict[type[Row], Table]] = {
     Sameness: db.person_suggestions,
     Stay: db.stays,
     StayClock: db.stay_clocks,
+    Returnee: db.returnees,
+    HomeVisit: db.home_visits,
 }
 SCHEDULES: Final = frozenset({"fires_at"})
 """When the worker looks next is not told."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """What a command of the register led to. seq: the log's number. suggested: how many other records may be the same person."""
+    """What a command of the register led to. seq: the log's number. suggested: how many other records may be the same person.
+    case_id: the case that a home visit opened, or that was about them already."""
 
     seq: int
     person_id: UUID | None = None
     number: str | None = None
     stay_id: UUID | None = None
     suggested: int = 0
+    returnee_id: UUID | None = None
+    case_id: UUID | None = None
 
 
 async def hold(tx: AsyncConnection, office: Office) -> None:

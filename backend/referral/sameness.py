@@ -22,6 +22,7 @@ from backend.ids import new_id
 from backend.office import Office
 from backend.referral import likeness, stay_clocks
 from backend.referral import register_rows as rows
+from backend.referral.home import relapse
 from backend.referral.likeness import Known, Likeness
 from backend.referral.person import Person, Sameness, object_of, roots
 from backend.referral.register_rows import Done, Rows
@@ -90,7 +91,9 @@ async def merge_people(office: Office, person_id: UUID, into: UUID, command: Com
         decided += await stay_clocks.reckoned_for(tx, office, [*ours, *theirs], command)
         done = Done(seq=0, person_id=other.id, number=other.number)
         what = object_of([*ours, *theirs])
-        return await rows.tell(tx, office, command, "person.merged", [*changed, *decided], what, done)
+        done = await rows.tell(tx, office, command, "person.merged", [*changed, *decided], what, done)
+        await relapse.notice(tx, office, [*ours, *theirs], command)
+        return done
 
 
 async def unmerge_person(office: Office, person_id: UUID, command: Command) -> Done:

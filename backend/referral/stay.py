@@ -15,6 +15,7 @@ from backend.dispatch.protection import Violation
 from backend.errors import Invalid
 from backend.intake.looks import Sex
 from backend.referral.deadlines import Facts, How, StayClockKind
+from backend.referral.home.returnee import HomeNow
 from backend.referral.person import Line, Person, ToldOf
 from backend.referral.signature import Drawn
 from backend.referral.takes import Need, PlaceKind, Someone
@@ -72,7 +73,7 @@ class Escort(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Leaving(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """离站: how somebody leaves; sealed but for `how`. to: where, or to whom; tickets: train and seat. signature: under the declaration,
-    or of whoever takes them over; a declaration that bears one is signed."""
+    or of whoever takes them over; a declaration that bears one is signed. home: where somebody who goes home lives from now on."""
 
     how: How
     to: Line = ""
@@ -83,6 +84,7 @@ class Leaving(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     declaration_signed: bool = False
     signature: Drawn | None = None
     police_told_at: datetime | None = None
+    home: HomeNow | None = None
     note: Words = ""
 
 

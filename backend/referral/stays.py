@@ -26,6 +26,7 @@ from backend.referral import case_people, register, sameness, stay_clocks
 from backend.referral import register_rows as rows
 from backend.referral.deadlines import STILL_SEARCHED
 from backend.referral.facilities import Facility, facility_for
+from backend.referral.home import relapse, returning
 from backend.referral.house import place_in
 from backend.referral.person import CasePerson, Identity, IdentitySource, Person, object_of
 from backend.referral.register import NewPerson
@@ -87,7 +88,7 @@ async def take_in(office: Office, new: NewStay, command: Command) -> Done:
         found = await sameness.look_for(tx, office, group, command) if before is None else []
         done = Done(seq=0, person_id=person.id, number=person.number, stay_id=stay.id, suggested=len(found))
         what = Object(regions=at.regions, facilities=at.facilities, teams=person.teams)
-        return await rows.tell(
+        done = await rows.tell(
             tx,
             office,
             command,
@@ -98,6 +99,8 @@ async def take_in(office: Office, new: NewStay, command: Command) -> Done:
             facts={"came": new.came},
             case_id=new.case_id,
         )
+        await relapse.notice(tx, office, group, command)
+        return done
 
 
 async def identify(office: Office, stay_id: UUID, identity: Identity, source: IdentitySource, command: Command) -> Done:
@@ -130,7 +133,9 @@ async def let_leave(office: Office, stay_id: UUID, leaving: Leaving, command: Co
         if leaving.how in UP_AT_ONCE:
             facts |= {"alarm": leaving.how, "told": list(office.city.policy.protection.report_up_to)}
             await _tell_up(tx, office, after, facts["told"], command)
-        return await tell_of_stay(tx, office, command, "stay.ended", stay, after, group, more=listed, facts=facts)
+        done = await tell_of_stay(tx, office, command, "stay.ended", stay, after, group, more=listed, facts=facts)
+        await returning.from_stay(tx, office, after, leaving, await rows.group_of(tx, office, person.root_id), command)
+        return done
 
 
 def _listed(person: Person, leaving: Leaving, command: Command) -> Rows:

@@ -86,6 +86,13 @@ TOPICS = {
         ),
         "stay:read",
     ),
+    **dict.fromkeys(
+        (
+            *("returnee.registered", "returnee.moved", "returnee.ended", "returnee.relapsed", "returnee.visited"),
+            *("returnee.visit_near", "returnee.visit_missed", "returnee.visit_escalated"),
+        ),
+        "returnee:read",
+    ),
     **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
     **dict.fromkeys(
