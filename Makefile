@@ -65,7 +65,7 @@ imports:  ## who may import whom
 
 unit: ## the tests, on real PostGIS and Valkey and in a browser; PYTEST_ARGS="-k offer" picks some, WORKERS=0 runs them one by one
 	$(call section,测试 Tests)
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 screenshots: setup-test web  ## the pictures of docs/screens anew, taken by the browser tests
 	@RESCUE_SCREENSHOTS=1 $(BIN)/pytest -q tests/web
