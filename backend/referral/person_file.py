@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db, log, personal
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed, demand, scopes
+from backend.dispatch.looking import AGAIN_AFTER
 from backend.errors import Invalid
 from backend.intake.looks import AgeBand, Sex
 from backend.office import Office
@@ -187,6 +188,14 @@ async def look(
         data={"person_id": person_id},
     )
     await log.append(tx, office.city_id, [entry], now=now)
+
+
+async def looked_lately(tx: AsyncConnection, office: Office, person_id: UUID, by: Actor, now: datetime) -> bool:
+    """Whether a look of theirs at this person stands in the log already, from the last ten minutes."""
+    e = db.events.c
+    lately = (e.city_id == office.city_id) & (e.kind == "look.person_read") & (e.occurred_at > now - AGAIN_AFTER)
+    mine = select(e.seq).where(lately, e.actor["id"].astext == by.id, e.data["person_id"].astext == str(person_id))
+    return (await tx.execute(mine.limit(1))).first() is not None
 
 
 async def _file(tx: AsyncConnection, office: Office, by: Actor, root: UUID, group: Sequence[Person]) -> PersonFile:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
@@ -78,13 +78,19 @@ Held = defaultdict[UUID, Counter[PlaceKind]]
 LONGEST_STAY: Final = timedelta(days=31)
 
 
+def handed_over_lately(office: Office, now: datetime) -> ColumnElement[bool]:
+    """Of referrals: those whose people may still be there although no desk has taken them in."""
+    r = db.referrals.c
+    span = office.city.policy.referral.stay_at_most
+    stay = timedelta(seconds=span.seconds) if span.is_elapsed else LONGEST_STAY
+    return (r.state == "handed_over") & (r.handed_over_at > now - stay)
+
+
 async def held(tx: AsyncConnection, office: Office, now: datetime, *, only: UUID | None = None) -> Held:
     """Places that are held now, of every facility or of one: by those who are on the way, by those who stay there, and by those who
     were handed over within `[referral] stay_at_most` and whom nobody has taken in at a station's desk."""
     r = db.referrals.c
-    span = office.city.policy.referral.stay_at_most
-    stay = timedelta(seconds=span.seconds) if span.is_elapsed else LONGEST_STAY
-    there = (r.state == "handed_over") & (r.handed_over_at > now - stay)
+    there = handed_over_lately(office, now)
     query = select(r.to_facility, r.place_kind, func.sum(r.people_count)).group_by(r.to_facility, r.place_kind)
     query = query.where(r.city_id == office.city_id, r.place_kind.is_not(None), r.state.in_(HOLDING) | there)
     if only is not None:

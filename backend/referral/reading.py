@@ -90,11 +90,17 @@ async def list_referrals(
     """Those that the actor may see, newest first. open_only: those that are not over."""
     demand(office.city.policy.roles, by, "referral:read")
     r = db.referrals.c
-    query = find.rows_of(Referral, office, _visible(office, by)).order_by(r.number.desc()).limit(LARGEST_PAGE)
+    wanted = _visible(office, by)
     if open_only:
-        query = query.where(r.state.in_(HOLDING))
+        wanted &= r.state.in_(HOLDING)
     if case_id is not None:
-        query = query.where(r.case_id == case_id)
+        wanted &= r.case_id == case_id
+    return await shown_where(tx, office, wanted)
+
+
+async def shown_where(tx: AsyncConnection, office: Office, wanted: ColumnElement[bool]) -> list[ReferralShown]:
+    """The newest of those of which this holds, as a list tells them. Whether the actor may see them is for whoever calls to ask."""
+    query = find.rows_of(Referral, office, wanted).order_by(db.referrals.c.number.desc()).limit(LARGEST_PAGE)
     found = await find.fetch(tx, office, Referral, query)
     people = await rows.people_of(tx, office, [one.id for one in found])
     return [_shown(one, [who for who in people if who.referral_id == one.id]) for one in found]

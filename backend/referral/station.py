@@ -20,14 +20,25 @@ from backend.dispatch.clocks import Light
 from backend.errors import Invalid, NotFound
 from backend.geo.place import LonLat
 from backend.office import Office
+from backend.referral import expected, places, stay_clocks
 from backend.referral import house as houses
-from backend.referral import places, stay_clocks
 from backend.referral import register_rows as rows
 from backend.referral.deadlines import DEADLINE_NAMES, How, StayClockKind
-from backend.referral.person import Identity, Person, object_of
-from backend.referral.person_file import PersonShown, look, shown
-from backend.referral.stay import Came, Stay, StayClock, StayClockState, StayState
-from backend.referral.takes import PlaceKind
+from backend.referral.expected import OnTheWay
+from backend.referral.facilities import FacilityKind
+from backend.referral.person import Identity, Person, ToldOf, object_of
+from backend.referral.person_file import PersonShown, look, looked_lately, shown
+from backend.referral.person_photos import PersonPhoto, photos_of
+from backend.referral.stay import (
+    Came,
+    Stay,
+    StayClock,
+    StayClockState,
+    StayState,
+    cannot_decide,
+    someone,
+)
+from backend.referral.takes import Need, PlaceKind
 
 LEFT_LATELY = timedelta(days=30)
 MOST = 500
@@ -36,12 +47,14 @@ MOST = 500
 class DeadlineShown(Struct, frozen=True, kw_only=True):
     """A deadline with its lamp. misses: of earlier runs; level: how many of the chain have been told."""
 
+    id: UUID
     kind: StayClockKind
     zh: str
     en: str
     state: StayClockState
     light: Light
     started_at: datetime
+    yellow_at: datetime
     due_at: datetime
     missed_at: datetime | None
     ended_at: datetime | None
@@ -85,23 +98,35 @@ class RoomShown(Struct, frozen=True, kw_only=True):
 
 
 class StationDesk(Struct, frozen=True, kw_only=True):
-    """The desk of one station. due: what runs, the first due first. left: who left within 30 days."""
+    """The desk of one station. due: what runs, the first due first. left: who left within 30 days. expected: who is on the way to it
+    or stands in its hall; given: whom it refers onwards; both empty for who may not see referrals."""
 
     facility_id: UUID
     name: str
+    kind: FacilityKind
+    place: LonLat
     now: datetime
     room: list[RoomShown]
+    expected: list[OnTheWay]
+    given: list[OnTheWay]
     present: list[StayShown]
     due: list[Due]
     left: list[StayShown]
 
 
 class StayFile(Struct, frozen=True, kw_only=True):
-    """One stay with everything about it. identity: None for who may not see it, or where it is not known."""
+    """One stay with everything about it. told: what was told of this record; photos: of all records of the person. identity: None for
+    who may not see it, or where it is not known. needs: what a house must be able to give them; decides: whether they may be let go
+    alone; escorts_min: how many an escort home needs."""
 
     stay: Stay
     person: PersonShown
+    told: ToldOf
     identity: Identity | None
+    photos: list[PersonPhoto]
+    needs: list[Need]
+    decides: bool
+    escorts_min: int
     deadlines: list[DeadlineShown]
     stays: list[StayShown]
 
@@ -125,12 +150,17 @@ async def desk_of(
     lately = (s.state == "present") | (s.left_at > now - LEFT_LATELY)
     query = rows.select_rows(Stay, office, s.facility_id == wanted, lately).order_by(s.arrived_at.desc(), s.id)
     seen = await _shown(tx, office, await rows.fetch(tx, office, Stay, query.limit(MOST)), now)
+    may_see_referrals = allowed(roles, by, "referral:read", at)
     due = [Due(stay_id=one.id, person=one.person, deadline=d) for one in seen for d in one.deadlines if not d.ended_at]
     return StationDesk(
         facility_id=wanted,
         name=row.name,
+        kind=row.kind,
+        place=LonLat(row.lon, row.lat),
         now=now,
         room=await _room(tx, office, wanted, now),
+        expected=await expected.expected_at(tx, office, wanted, now) if may_see_referrals else [],
+        given=await expected.given_by(tx, office, wanted) if may_see_referrals else [],
         present=[one for one in seen if one.state == "present"],
         due=sorted(due, key=lambda one: (one.deadline.due_at, str(one.stay_id))),
         left=[one for one in seen if one.state == "left"],
@@ -170,13 +200,14 @@ def _as_shown(stay: Stay, person: Person, deadlines: list[DeadlineShown]) -> Sta
 
 def _deadline(row: StayClock, now: datetime) -> DeadlineShown:
     zh, en = DEADLINE_NAMES[row.kind]
-    named = ("kind", "state", "started_at", "due_at", "missed_at", "ended_at", "level")
+    named = ("id", "kind", "state", "started_at", "yellow_at", "due_at", "missed_at", "ended_at", "level")
     values: dict[str, Any] = {name: getattr(row, name) for name in named}
     return DeadlineShown(zh=zh, en=en, light=clocks.light(stay_clocks.of_row(row), now), **values)
 
 
 async def open_stay(office: Office, stay_id: UUID, *, by: Actor, now: datetime) -> StayFile:
-    """Everything about one stay; a look at the person. Raises NotAllowed, NotFound."""
+    """Everything about one stay; a look at the person, written down once in ten minutes: the desk asks again whenever something
+    changes. Raises NotAllowed, NotFound."""
     roles = office.city.policy.roles
     demand(roles, by, "stay:read")
     async with office.begin() as tx:
@@ -186,11 +217,18 @@ async def open_stay(office: Office, stay_id: UUID, *, by: Actor, now: datetime) 
         group = await rows.group_of(tx, office, person.root_id)
         others = await rows.stays_of(tx, office, [one.id for one in group])
         seen = await _shown(tx, office, others, now)
-        await look(tx, office, "look.person_read", person.root_id, stay.as_object(), by=by, now=now)
+        photos = await photos_of(tx, office, [one.id for one in group])
+        if not await looked_lately(tx, office, person.root_id, by, now):
+            await look(tx, office, "look.person_read", person.root_id, stay.as_object(), by=by, now=now)
     return StayFile(
         stay=stay,
         person=shown(person),
+        told=person.told,
         identity=_identity(office, by, stay, group),
+        photos=photos,
+        needs=list(someone(person).needs),
+        decides=not cannot_decide(person),
+        escorts_min=office.city.policy.protection.escort_crew_min,
         deadlines=next(one.deadlines for one in seen if one.id == stay.id),
         stays=[one for one in seen if one.id != stay.id],
     )

@@ -203,7 +203,7 @@ async def _who(
     before = await rows.get_person(tx, office, new.person_id)
     group = await rows.group_of(tx, office, before.root_id)
     if not allowed(office.city.policy.roles, command.by, "person:write", object_of(group)):
-        await _demand_brought(tx, office, group)
+        await _demand_brought(tx, office, new, group)
     person = msgspec.structs.replace(
         before,
         regions=list(dict.fromkeys([*before.regions, *at.regions])),
@@ -212,13 +212,24 @@ async def _who(
     return before, person, [person if one.id == person.id else one for one in group]
 
 
-async def _demand_brought(tx: AsyncConnection, office: Office, group: Sequence[Person]) -> None:
-    """Whoever is not known to the station is somebody that a patrol says it brought to one. Raises NotFound."""
-    c = db.cases.c
+async def _demand_brought(tx: AsyncConnection, office: Office, new: NewStay, group: Sequence[Person]) -> None:
+    """Whoever is not known to the station is somebody whom it was asked to take, or that a patrol says it brought. Raises NotFound."""
+    c, p = db.cases.c, db.referral_people.c
+    asked = _asked_of(office, new).where(p.person_id.in_([one.id for one in group]))
+    if new.referral_id is not None and (await tx.execute(asked)).first() is not None:
+        return
     cases = {link.case_id for link in await rows.links_of(tx, office, [one.id for one in group])}
     query = db.cases.select().where(c.city_id == office.city_id, c.id.in_(cases), c.outcome.in_(BROUGHT)).limit(1)
     if (await tx.execute(query)).first() is None:
         raise NotFound("没有这位受助人员的登记。", "There is no such person in the register.")
+
+
+def _asked_of(office: Office, new: NewStay) -> Any:
+    """Whom the house takes in by the referral that is named: the crew may write its record afterwards."""
+    r, p = db.referrals.c, db.referral_people.c
+    both = db.referrals.join(db.referral_people, (r.city_id == p.city_id) & (r.id == p.referral_id))
+    mine = (r.city_id == office.city_id) & (r.id == new.referral_id) & (r.to_facility == new.facility_id)
+    return select(p.id).select_from(both).where(mine, r.state.in_(REFERRED)).limit(1)
 
 
 def _demand_leave(new: NewStay, person: Person) -> None:
@@ -235,7 +246,8 @@ async def _link(tx: AsyncConnection, office: Office, new: NewStay, person: Perso
         return []
     c = db.cases.c
     query = db.cases.select().where(c.city_id == office.city_id, c.id == new.case_id, c.outcome.in_(BROUGHT))
-    if (await tx.execute(query)).first() is None:
+    asked = _asked_of(office, new).where(db.referrals.c.case_id == new.case_id)
+    if (await tx.execute(query)).first() is None and (await tx.execute(asked)).first() is None:
         raise NotFound(
             "没有这个案卷，或其结果不是护送进站或送医。", "There is no such case, or nobody was brought from it."
         )

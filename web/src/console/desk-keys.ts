@@ -10,6 +10,7 @@ const KEYS: Readonly<Record<string, readonly Key[]>> = {
   verification: [LIST, ['P', 'pass'], ['R', 'sendBack'], ['C', 'callBacks'], ['Esc', 'back']],
   teams: [LIST, ['1 / 2 / 3', 'duty'], ['E', 'edit'], ['/', 'filter'], ['Esc', 'back']],
   campaigns: [LIST, ['1 … 4', 'tabs'], ['N', 'openCampaign'], ['A', 'approveCampaign'], ['D', 'declineCampaign'], ['X', 'closeCampaign'], ['Esc', 'back']],
+  station: [LIST, ['N', 'walkIn'], ['U', 'unknownOnly'], ['I', 'identify'], ['L', 'leave'], ['R', 'refer'], ['Y', 'prolong'], ['Esc', 'back']],
   replay: [['Space', 'play'], ['N', 'nextEvent'], ['← →', 'minute'], ['+ −', 'speed'], ['J K', 'move'], ['Esc', 'back']],
 } // prettier-ignore
 
@@ -50,6 +51,12 @@ export const words = {
       approveCampaign: '批准启动',
       declineCampaign: '不启动',
       closeCampaign: '结束行动',
+      walkIn: '求助登记',
+      unknownOnly: '只看身份不明的',
+      identify: '查明身份',
+      leave: '办理离站',
+      refer: '转往其他机构',
+      prolong: '延长在站',
     },
   },
   en: {
@@ -86,6 +93,12 @@ export const words = {
       approveCampaign: 'Approve',
       declineCampaign: 'Decline',
       closeCampaign: 'End the campaign',
+      walkIn: 'Take somebody in',
+      unknownOnly: 'Only the unknown',
+      identify: 'Identify',
+      leave: 'They leave',
+      refer: 'Refer onwards',
+      prolong: 'Prolong the stay',
     },
   },
 }

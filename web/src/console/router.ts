@@ -14,6 +14,7 @@ export const DESKS: readonly Desk[] = [
   { name: 'admin', roles: ['admin', 'shift_leader', 'supervisor'], key: '7' },
   { name: 'campaigns', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '8' },
   { name: 'stock', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '9' },
+  { name: 'station', roles: ['station_staff', 'shift_leader', 'supervisor'], key: '0' },
 ]
 
 export const desksOf = (roles: readonly string[]): Desk[] =>
@@ -35,6 +36,7 @@ export const router = createRouter({
     { path: '/leader', name: 'leader', component: () => import('./leader/LeaderDesk.vue') },
     { path: '/admin', name: 'admin', component: () => import('./admin/AdminDesk.vue') },
     { path: '/stock', name: 'stock', component: () => import('./stock/StockDesk.vue') },
+    { path: '/station/:id?', name: 'station', component: () => import('./station/StationDesk.vue') },
     { path: '/campaigns/:id/report', name: 'report', component: () => import('./campaign/report/ReportPage.vue') },
     { path: '/:rest(.*)', redirect: '/' },
     { path: '/', name: 'start', component: () => import('./Start.vue') },

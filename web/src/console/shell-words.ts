@@ -11,6 +11,7 @@ export const words = {
       campaigns: '专项行动',
       admin: '管理',
       stock: '物资',
+      station: '站内',
     },
     line: {
       live: '实时',
@@ -95,6 +96,7 @@ export const words = {
       campaigns: 'Campaigns',
       admin: 'Admin',
       stock: 'Supplies',
+      station: 'Station',
     },
     line: {
       live: 'Live',

@@ -13,6 +13,7 @@ import { words as report } from './campaign/report/words'
 import { words as replay } from './replay/words'
 import { words as shell } from './shell-words'
 import { words as signin } from './signin/words'
+import { words as station } from './station/words'
 import { words as stock } from './stock/words'
 import { words as teams } from './teams/words'
 import { words as verification } from './verification/words'
@@ -32,6 +33,7 @@ export const i18n = makeWords({
   shell,
   signature,
   signin,
+  station,
   stock,
   teams,
   verification,

@@ -1,0 +1,56 @@
+/** What can be done for somebody at a station, and which of it meets which deadline. Pure. */
+import type { Deadline, StayFile } from './shapes'
+
+export type Act =
+  | 'identify'
+  | 'withdraw'
+  | 'describe'
+  | 'notice'
+  | 'renew'
+  | 'dna'
+  | 'dnaAnswer'
+  | 'settle'
+  | 'prolong'
+  | 'refer'
+  | 'leave'
+
+export const KEY_OF: Partial<Record<Act, string>> = { identify: 'I', prolong: 'Y', refer: 'R', leave: 'L' }
+
+type Facts = Pick<StayFile, 'stay' | 'person'>
+
+/** Somebody who was brought to a hospital from here is looked for on until another stay goes on with it. */
+const stillSearched = ({ stay, person }: Facts): boolean =>
+  !person.is_identified && (stay.state === 'present' || (stay.how === 'hospital' && !stay.continued_at))
+
+/** What may be done now. The server decides; this is what is shown. */
+export function actsFor(file: Facts): Set<Act> {
+  const { stay, person } = file
+  const acts = new Set<Act>()
+  const add = (when: unknown, ...some: Act[]) => when && some.forEach(one => acts.add(one))
+  const present = stay.state === 'present'
+  const searched = stillSearched(file)
+  add(present, 'prolong', 'refer', 'leave', 'describe')
+  add(present || searched, 'identify')
+  add(person.is_identified && present, 'withdraw')
+  add(searched && !stay.notice_at, 'notice')
+  add(searched && stay.notice_at, 'renew', ...(stay.settlement_at ? [] : (['settle'] as const)))
+  add(searched && !stay.dna_requested_at, 'dna')
+  add(stay.dna_requested_at && !stay.dna_answered_at, 'dnaAnswer')
+  return new Set([...acts].filter(one => BUILT.has(one)))
+}
+
+const MEETS: readonly [kind: Deadline['kind'], act: Act][] = [
+  ['search_notice', 'notice'],
+  ['renew', 'renew'],
+  ['dna_request', 'dna'],
+  ['dna_answer', 'dnaAnswer'],
+  ['settlement', 'settle'],
+  ['stay_at_most', 'leave'],
+]
+
+/** What has a form at this desk. */
+export const BUILT: ReadonlySet<Act> = new Set<Act>(['identify', 'withdraw', 'dna', 'dnaAnswer', 'settle', 'prolong'])
+
+/** By deadline, the act that meets it, where it can be done now. */
+export const meeting = (acts: ReadonlySet<Act>): Partial<Record<Deadline['kind'], Act>> =>
+  Object.fromEntries(MEETS.filter(([, act]) => acts.has(act)))
