@@ -1183,6 +1183,7 @@ referral_people = Table(
     _text("sex"),
     _text("age_band"),
     Column("live", Boolean, nullable=False, comment="the referral is not over: nobody else is asked to take them"),
+    _at("released_at", nullable=True),
     _sealed("told"),
     PrimaryKeyConstraint("city_id", "id"),
     ForeignKeyConstraint(["city_id", "referral_id"], ["referrals.city_id", "referrals.id"]),

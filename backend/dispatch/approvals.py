@@ -17,6 +17,7 @@ from backend.dispatch.lifecycle import EXTENDABLE, next_stage
 from backend.dispatch.move import Rows, move, touched
 from backend.dispatch.offers import withdraw_live_offer
 from backend.dispatch.records import Approval, ApprovalAction, Case
+from backend.dispatch.referred import withdrawn_with
 from backend.dispatch.timekeeping import extended
 from backend.dispatch.words import readable, words
 from backend.errors import Conflict, Invalid, NotAllowed
@@ -120,6 +121,8 @@ async def _carry_out(
         rows += extended(clocks, span, EXTENDED_CLOCKS, policy=policy, at=command.now)
         return await record(tx, office, command, Change(kind="case.extended", rows=rows, facts=facts))
     case, changes = await withdraw_live_offer(tx, office, case, command, request.action)
+    if request.action == "void":
+        changes += await withdrawn_with(tx, office, case, "case_voided", command.now)
     clock_step = "return_to_intake" if (request.action, case.stage) == ("return", "accepted") else request.action
     # A pause and a new run of a clock belong together: see timekeeping.STEPS.
     # Returned, the round goes on, so that the machine does not hold it out to the same team again.

@@ -12,6 +12,7 @@ from backend.dispatch.lifecycle import ASSIGNED_STAGES
 from backend.dispatch.move import Rows, ended, move, touched
 from backend.dispatch.offers import held_out, withdraw_live_offer
 from backend.dispatch.records import Case, Link
+from backend.dispatch.referred import withdrawn_with
 from backend.dispatch.timekeeping import step
 from backend.dispatch.words import words
 from backend.errors import Conflict, Invalid
@@ -181,6 +182,7 @@ async def join_cases(office: Office, case_id: UUID, into: UUID, reason: str, com
         rows += [(link, msgspec.structs.replace(link, left_at=command.now)) for link in links]
         rows += await _arrivals(tx, office, links, into, command, moved_from=case.id)
         rows += await _suggested(tx, office, case_id, into, "joined")
+        changes += await withdrawn_with(tx, office, case, "case_joined", command.now)
         joined = Change(kind="case.joined", rows=rows, facts={"into": into}, words=words(reason))
         grown = Change(
             kind="case.grew",

@@ -311,7 +311,8 @@ class Referral(Struct, frozen=True, kw_only=True):
 
 
 class ReferralPerson(Struct, frozen=True, kw_only=True):
-    """One of those who are referred. person_index: in the record of the case's handling. told: what the receiver must know."""
+    """One of those who are referred. person_index: in the record of the case's handling. told: what the receiver must know.
+    released_at: since when no place is kept for them by the referral: they are taken in at the desk, or were handed on."""
 
     id: UUID
     referral_id: UUID
@@ -321,6 +322,7 @@ class ReferralPerson(Struct, frozen=True, kw_only=True):
     sex: str
     age_band: str
     live: bool
+    released_at: datetime | None = None
     told: dict[str, Any] = {}
 
 

@@ -22,6 +22,7 @@ from backend.errors import Invalid
 from backend.intake.photo_rows import IS_THERE
 from backend.office import Office
 from backend.referral import rows
+from backend.referral.kept import moved_on
 from backend.referral.signature import Drawn, demand_written
 from backend.referral.states import step
 
@@ -155,6 +156,7 @@ async def hand_over(office: Office, referral_id: UUID, paper: Paper, command: Co
         await _demand_photos(tx, office, before, paper)
         said = {"receiver": paper.receiver.strip(), "hand_over": msgspec.to_builtins(paper), "alarm": None}
         over = await rows.ended(tx, office, before, command.now, state=state, handed_over_at=command.at, **said)
+        over += await moved_on(tx, office, before, command)
         change = rows.change_of("referral.handed_over", over, before, told=["giver"])
         return await record(tx, office, command, change)
 

@@ -28,7 +28,7 @@ from backend.policy import Escalation, Policy, Span
 
 StayClockKind = Literal["search_notice", "dna_request", "dna_answer", "renew", "settlement", "stay_at_most"]
 KINDS: Final[tuple[StayClockKind, ...]] = get_args(StayClockKind)
-How = Literal["home", "escorted_home", "hospital", "welfare_home", "left_by_self", "runaway", "death", "settled"]
+How = Literal["home", "escorted_home", "hospital", "welfare_home", "left_by_self", "runaway", "death", "settled", "referred", "other_office"]  # fmt: skip
 
 DEADLINE_NAMES: Final[dict[StayClockKind, tuple[str, str]]] = {
     "search_notice": ("发布寻亲公告", "search notice published"),
@@ -38,8 +38,9 @@ DEADLINE_NAMES: Final[dict[StayClockKind, tuple[str, str]]] = {
     "settlement": ("申请落户安置", "application for settlement"),
     "stay_at_most": ("在站期限", "end of the stay"),
 }
-STILL_SEARCHED: Final[frozenset[How]] = frozenset({"hospital"})
-"""Whoever left so is looked for on: the station goes to the hospital to establish who they are (DOMAIN §4.3)."""
+STILL_SEARCHED: Final[frozenset[How]] = frozenset({"hospital", "referred"})
+"""Whoever left so is looked for on: the station goes to the hospital to establish who they are (DOMAIN §4.3), and until the next house
+has taken them in the deadlines are still those of the one before."""
 
 
 class Facts(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ from backend.referral.states import HOLDING
 
 class OnTheWay(Struct, frozen=True, kw_only=True):
     """A referral as a station's desk lists it. by: the team or house that gives, to: the house or office that receives, by name.
-    yellow_at, due_at: of whoever has to act next; None once both sides have signed. taken_in: how many of them stay there already."""
+    yellow_at, due_at: of whoever has to act next; None once both sides have signed. taken_in: how many of them stay there already, or
+    have gone on."""
 
     referral: ReferralShown
     by: str | None
@@ -90,6 +91,8 @@ async def _names(
 
 
 async def _taken_in(tx: AsyncConnection, office: Office, referral_ids: Sequence[UUID]) -> Counter[UUID]:
-    s = db.stays.c
-    query = select(s.referral_id, func.count()).where(s.city_id == office.city_id, s.referral_id.in_(referral_ids))
-    return Counter({row.referral_id: row[1] for row in await tx.execute(query.group_by(s.referral_id))})
+    """How many of each have a place by a stay, or have gone on."""
+    p = db.referral_people.c
+    gone = (p.city_id == office.city_id, p.referral_id.in_(referral_ids), p.released_at.is_not(None))
+    query = select(p.referral_id, func.count()).where(*gone).group_by(p.referral_id)
+    return Counter({row.referral_id: row[1] for row in await tx.execute(query)})

@@ -10,17 +10,17 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db
-from backend.dispatch import find
 from backend.dispatch.change import Change, Command
 from backend.dispatch.field import no_such_referral
 from backend.dispatch.protection import Handling, HandOver, Outcome
 from backend.dispatch.records import Case, Referral, ReferralTo
+from backend.dispatch.referred import withdrawn_with
 from backend.errors import Conflict, Invalid, NotFound
 from backend.office import Office
 from backend.referral import rows
 from backend.referral.asked import TO_NAMES
 from backend.referral.facilities import facility_for
+from backend.referral.kept import moved_on
 from backend.referral.states import HOLDING, step
 
 OUTCOME_OF: Final[dict[Outcome, frozenset[ReferralTo]]] = {
@@ -41,7 +41,8 @@ async def by_referral(
     """
     paper = handling.hand_over
     if paper is None or paper.referral_id is None:
-        return handling, await _not_needed(tx, office, case, command)
+        # The visit came to another end: what was asked of others for it is taken back, and the places are free.
+        return handling, await withdrawn_with(tx, office, case, "handled_otherwise", command.now, HOLDING)
     before = await _of_this_case(tx, office, case, paper)
     if before.to_kind not in OUTCOME_OF.get(handling.outcome, frozenset()):
         zh, en = TO_NAMES[before.to_kind]
@@ -59,21 +60,8 @@ async def by_referral(
     state = step(before.state, "hand_over")
     kept = {"hand_over": msgspec.to_builtins(filled.hand_over), "alarm": None, "handed_over_at": handling.handled_at}
     over = await rows.ended(tx, office, before, command.now, state=state, **kept)
+    over += await moved_on(tx, office, before, command)
     return filled, [rows.change_of("referral.handed_over", over, before, told=["receiver"])]
-
-
-async def _not_needed(tx: AsyncConnection, office: Office, case: Case, command: Command) -> list[Change]:
-    """The visit came to another end: what was asked of others for it is taken back, and the places are free."""
-    r = db.referrals.c
-    mine = (r.case_id == case.id, r.state.in_(HOLDING), r.from_kind.in_(("team", "desk")))
-    live = await find.fetch(tx, office, Referral, find.rows_of(Referral, office, *mine).with_for_update())
-    changes = []
-    for before in live:
-        state = step(before.state, "withdraw")
-        over = await rows.ended(tx, office, before, command.now, state=state, because="handled_otherwise", alarm=None)
-        told = {"told": ["receiver"], "was": before.state, "because": "handled_otherwise"}
-        changes.append(rows.change_of("referral.withdrawn", over, before, **told))
-    return changes
 
 
 async def _of_this_case(tx: AsyncConnection, office: Office, case: Case, paper: HandOver) -> Referral:

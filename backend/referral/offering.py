@@ -1,7 +1,7 @@
 """Referring somebody 发起转介: the receiver is asked, and a place is held from this moment on. Begin at `offer`.
 
 By the team that has the people, by a desk for it, or by the facility where they are. The order of locks is the case, the number,
-the facility's row: whoever takes the last place, the next one reads that it is gone.
+the facility's row, the register: whoever takes the last place, the next one reads that it is gone.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.geo.place import LonLat
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import asked, near, places, rows
+from backend.referral import asked, kept, near, places, register_rows, rows
 from backend.referral.asked import Referred, Wish
 from backend.referral.facilities import Facility, facility_for
 from backend.referral.fitting import Room, WhyNot, place_for
@@ -50,7 +50,7 @@ class Receiver(Struct, frozen=True, kw_only=True):
 
 async def offer(office: Office, wish: Wish, command: Command) -> Answer:
     """`referral_id` of the answer names it. Raises Invalid (field), Conflict `full`, `does_not_take` (reasons), `already_referred`,
-    `already_handed_over`, `wrong_stage`, NotFound."""
+    `already_handed_over`, `at_a_station`, `wrong_stage`, NotFound."""
     asked.check(wish)
     async with office.begin() as tx:
         if (earlier := await earlier_answer(tx, office, command)) is not None:
@@ -62,6 +62,7 @@ async def offer(office: Office, wish: Wish, command: Command) -> Answer:
         await _demand_free(tx, office, case, people, giver)
         number = await rows.next_number(tx, office, command.now)
         receiver = await _receiver(tx, office, wish, case, giver, command)
+        await _demand_here(tx, office, case, people, giver)
         return await record(tx, office, command, _offered(office, wish, people, case, giver, receiver, number, command))
 
 
@@ -100,8 +101,9 @@ async def _giver(
         raise Invalid("请指明案卷。", "Name the case.", field="case_id")
     command.demand(office, "referral:create", Object(facilities=[by.facility_id]))
     facility = await facility_for(tx, office, by.facility_id)
-    if case is not None and await _holders(tx, office, case, people) != {facility.id}:
-        raise NotFound("没有找到，或不在本机构。", "Not found, or not at your facility.")
+    by_register = all(one.person_id is not None for one in people)  # then `_demand_here` looks
+    if case is not None and not by_register and await _holders(tx, office, case, people) != {facility.id}:
+        raise _not_here()
     return Giver(kind="facility", facility=facility)
 
 
@@ -124,13 +126,45 @@ async def _demand_free(
     in_case = and_(p.case_id == (case.id if case else None), p.person_index.in_([one.index for one in people]))
     query = select(p.id).where(p.city_id == office.city_id, p.live, or_(in_register, in_case)).limit(1)
     if (await tx.execute(query)).first() is not None:
-        raise Conflict(
-            "已有转介在办，先取消再另转。",
-            "They are being referred already: take that back first.",
-            code="already_referred",
-        )
+        raise _already_referred()
     if case is not None and giver.facility is None and await _holders(tx, office, case, people) != {None}:
         raise Conflict("此人已交接。", "They have been handed over already.", code="already_handed_over")
+
+
+async def _demand_here(
+    tx: AsyncConnection, office: Office, case: Case | None, people: Sequence[Referred], giver: Giver
+) -> None:
+    """Of whoever is in the register: under none of their records held out to another, nor in a house that is not the giver's; and a
+    house gives only those whom it has. Raises Conflict `already_referred`, `at_a_station`, NotFound."""
+    known = sorted({one.person_id for one in people if one.person_id is not None})
+    if not known:
+        return
+    await register_rows.hold(tx, office)
+    house = giver.facility.id if giver.facility else None
+    by_case = case is not None and await _holders(tx, office, case, people) == {house}
+    for person_id in known:
+        group = await register_rows.group_of(
+            tx, office, (await register_rows.get_person(tx, office, person_id)).root_id
+        )
+        ids = [one.id for one in group]
+        if await kept.live_referral(tx, office, ids) is not None:
+            raise _already_referred()
+        there = [one.facility_id for one in await register_rows.stays_of(tx, office, ids) if one.state == "present"]
+        has = by_case or await kept.was_handed_to(tx, office, house, ids) if not there else house in there
+        if house is not None and not has:
+            raise _not_here()
+        if house is None and there:
+            zh, en = "此人已在站，由该站转介。", "They are at a station: it refers them."
+            raise Conflict(zh, en, code="at_a_station")
+
+
+def _not_here() -> NotFound:
+    return NotFound("没有找到，或不在本机构。", "Not found, or not at your facility.")
+
+
+def _already_referred() -> Conflict:
+    zh, en = "已有转介在办，先取消再另转。", "They are being referred already: take that back first."
+    return Conflict(zh, en, code="already_referred")
 
 
 async def _receiver(

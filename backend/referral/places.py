@@ -7,7 +7,7 @@ take the last one.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -81,38 +81,30 @@ LONGEST_STAY: Final = timedelta(days=31)
 def handed_over_lately(office: Office, now: datetime) -> ColumnElement[bool]:
     """Of referrals: those whose people may still be there although no desk has taken them in."""
     r = db.referrals.c
-    span = office.city.policy.referral.stay_at_most
-    stay = timedelta(seconds=span.seconds) if span.is_elapsed else LONGEST_STAY
-    return (r.state == "handed_over") & (r.handed_over_at > now - stay)
+    return (r.state == "handed_over") & (r.handed_over_at > kept_since(office, now))
 
 
 async def held(tx: AsyncConnection, office: Office, now: datetime, *, only: UUID | None = None) -> Held:
     """Places that are held now, of every facility or of one: by those who are on the way, by those who stay there, and by those who
-    were handed over within `[referral] stay_at_most` and whom nobody has taken in at a station's desk."""
-    r = db.referrals.c
+    were handed over within `[referral] stay_at_most` and whom nobody has taken in at a station's desk or handed on."""
+    r, p, s = db.referrals.c, db.referral_people.c, db.stays.c
     there = handed_over_lately(office, now)
-    query = select(r.to_facility, r.place_kind, func.sum(r.people_count)).group_by(r.to_facility, r.place_kind)
-    query = query.where(r.city_id == office.city_id, r.place_kind.is_not(None), r.state.in_(HOLDING) | there)
-    if only is not None:
-        query = query.where(r.to_facility == only)
-    found: Held = defaultdict(Counter)
-    for facility_id, kind, count in await tx.execute(query):
-        found[facility_id][kind] += count
-    return await _with_stays(tx, office, found, there, only=only)
-
-
-async def _with_stays(tx: AsyncConnection, office: Office, found: Held, there: Any, *, only: UUID | None) -> Held:
-    """Whoever stays at a station has a place; somebody taken in from a referral has it instead of the referral."""
-    s, r = db.stays.c, db.referrals.c
+    joined = db.referrals.join(db.referral_people, (r.city_id == p.city_id) & (r.id == p.referral_id))
+    referred = select(r.to_facility, r.place_kind, func.count()).group_by(r.to_facility, r.place_kind)
+    referred = referred.select_from(joined).where(r.city_id == office.city_id, r.place_kind.is_not(None))
+    referred = referred.where(r.state.in_(HOLDING) | there, p.released_at.is_(None))
     present = select(s.facility_id, s.place_kind, func.count()).group_by(s.facility_id, s.place_kind)
     present = present.where(s.city_id == office.city_id, s.state == "present")
-    referred = select(r.to_facility, r.place_kind, func.count()).group_by(r.to_facility, r.place_kind)
-    referred = referred.select_from(db.stays.join(db.referrals, (s.city_id == r.city_id) & (s.referral_id == r.id)))
-    referred = referred.where(r.city_id == office.city_id, r.place_kind.is_not(None), r.state.in_(HOLDING) | there)
     if only is not None:
-        present, referred = present.where(s.facility_id == only), referred.where(r.to_facility == only)
-    for facility_id, kind, count in await tx.execute(present):
-        found[facility_id][kind] += count
-    for facility_id, kind, count in await tx.execute(referred):
-        found[facility_id][kind] -= count
+        referred, present = referred.where(r.to_facility == only), present.where(s.facility_id == only)
+    found: Held = defaultdict(Counter)
+    for query in (referred, present):
+        for facility_id, kind, count in await tx.execute(query):
+            found[facility_id][kind] += count
     return found
+
+
+def kept_since(office: Office, now: datetime) -> datetime:
+    """Who was handed over before this moment, and never taken in at a desk, is not counted any more."""
+    span = office.city.policy.referral.stay_at_most
+    return now - (timedelta(seconds=span.seconds) if span.is_elapsed else LONGEST_STAY)

@@ -18,6 +18,7 @@ from backend.access.once import first_answer, keep_answer
 from backend.access.permissions import Object
 from backend.dispatch.change import Command
 from backend.dispatch.move import demand_recent
+from backend.dispatch.records import ReferralPerson
 from backend.errors import NotFound
 from backend.office import Office
 from backend.personal import columns, fields_of, opened, sealed
@@ -25,7 +26,7 @@ from backend.referral.home.returnee import HomeVisit, Returnee
 from backend.referral.person import CasePerson, Person, Sameness, object_of
 from backend.referral.stay import Stay, StayClock
 
-Row = Person | CasePerson | Sameness | Stay | StayClock | Returnee | HomeVisit
+Row = Person | CasePerson | Sameness | Stay | StayClock | Returnee | HomeVisit | ReferralPerson
 Rows = list[tuple[Row | None, Row]]
 TABLES: Final[dict[type[Row], Table]] = {
     Person: db.persons,
@@ -35,6 +36,7 @@ TABLES: Final[dict[type[Row], Table]] = {
     StayClock: db.stay_clocks,
     Returnee: db.returnees,
     HomeVisit: db.home_visits,
+    ReferralPerson: db.referral_people,
 }
 SCHEDULES: Final = frozenset({"fires_at"})
 """When the worker looks next is not told."""

@@ -1,20 +1,19 @@
 """Reading referrals for verbs: always the case first, then the referral, so that two verbs never wait for each other."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, locks
 from backend.dispatch import find
-from backend.dispatch.change import Change
-from backend.dispatch.records import Referral, ReferralPerson
+from backend.dispatch.records import Referral
+from backend.dispatch.referred import change_of, ended, people_of
 from backend.errors import NotFound
 from backend.office import Office
+
+__all__ = ["change_of", "ended", "find_one", "lock", "lock_unless_busy", "next_number", "people_of"]
 
 
 async def lock(tx: AsyncConnection, office: Office, referral_id: UUID) -> Referral:
@@ -48,13 +47,6 @@ async def find_one(tx: AsyncConnection, office: Office, referral_id: UUID) -> Re
     return found[0]
 
 
-async def people_of(tx: AsyncConnection, office: Office, referral_ids: Sequence[UUID]) -> list[ReferralPerson]:
-    """Who is referred, in the order of the records."""
-    p = db.referral_people.c
-    query = find.rows_of(ReferralPerson, office, p.referral_id.in_(referral_ids)).order_by(p.person_index, p.id)
-    return await find.fetch(tx, office, ReferralPerson, query)
-
-
 async def next_number(tx: AsyncConnection, office: Office, now: datetime) -> int:
     """The next free number of the day (yyyymmdd00001 …), held until the commit."""
     await locks.hold(tx, f"referrals:{office.city_id}")
@@ -62,25 +54,3 @@ async def next_number(tx: AsyncConnection, office: Office, now: datetime) -> int
     r = db.referrals.c
     query = select(func.max(r.number)).where(r.city_id == office.city_id, r.number.between(lowest, lowest + 99_999))
     return ((await tx.execute(query)).scalar() or lowest) + 1
-
-
-async def ended(
-    tx: AsyncConnection, office: Office, before: Referral, now: datetime, **values: Any
-) -> list[tuple[Referral | ReferralPerson, Referral | ReferralPerson]]:
-    """The referral over, and its people free to be referred elsewhere: rows before and after."""
-    after = msgspec.structs.replace(before, ended_at=now, fires_at=None, **values)
-    people = await people_of(tx, office, [before.id])
-    return [(before, after), *((one, msgspec.structs.replace(one, live=False)) for one in people)]
-
-
-def change_of(kind: str, rows: Any, after: Referral, **facts: Any) -> Change:
-    """What happened to a referral, told to both sides."""
-    return Change(
-        kind=kind,
-        rows=rows,
-        facts={"number": after.number, **facts},
-        regions=after.regions,
-        teams=after.teams(),
-        facilities=after.facilities(),
-        case_id=after.case_id,
-    )

@@ -23,6 +23,7 @@ from backend.office import Office
 from backend.referral import likeness, stay_clocks
 from backend.referral import register_rows as rows
 from backend.referral.home import relapse
+from backend.referral.kept import live_referral
 from backend.referral.likeness import Known, Likeness
 from backend.referral.person import Person, Sameness, object_of, roots
 from backend.referral.register_rows import Done, Rows
@@ -147,14 +148,18 @@ def _demand_both_stand(one: Person, other: Person) -> None:
 async def _demand_one_house(
     tx: AsyncConnection, office: Office, ours: Sequence[Person], theirs: Sequence[Person]
 ) -> None:
-    """Nobody is in two houses at once. Raises Conflict `both_present`."""
-    here = [await rows.stays_of(tx, office, [one.id for one in group]) for group in (ours, theirs)]
-    if all(any(stay.state == "present" for stay in stays) for stays in here):
-        zh, en = (
-            "两份登记都有人在站，不会是同一人；请先核实。",
-            "Both are at a station now, so they are two: look again.",
-        )
+    """Nobody is in two houses at once, nor in one and on the way to another. Raises Conflict `both_present`."""
+    if all([await _is_held(tx, office, group) for group in (ours, theirs)]):
+        zh = "两份登记都有人在站或正在转介，不会是同一人；请先核实。"
+        en = "Both are at a station or on the way to one now, so they are two: look again."
         raise Conflict(zh, en, code="both_present")
+
+
+async def _is_held(tx: AsyncConnection, office: Office, group: Sequence[Person]) -> bool:
+    ids = [one.id for one in group]
+    if any(stay.state == "present" for stay in await rows.stays_of(tx, office, ids)):
+        return True
+    return await live_referral(tx, office, ids) is not None
 
 
 def _rooted(after: Sequence[Person], before: Sequence[Person]) -> Rows:

@@ -44,7 +44,11 @@ HOW_NAMES: Final[dict[How, tuple[str, str]]] = {
     "runaway": ("擅自离站", "ran away"),
     "death": ("死亡", "died"),
     "settled": ("落户安置", "settled"),
+    "referred": ("转其他机构", "referred to another house"),
+    "other_office": ("移交其他部门", "handed to another office"),
 }
+BY_HAND_OVER: Final[frozenset[How]] = frozenset({"referred", "other_office"})
+"""Written down by a referral that is handed over, and by nothing else."""
 UP_AT_ONCE: Final[frozenset[How]] = frozenset({"runaway", "death"})
 """Reported up through every level (DOMAIN §4.8)."""
 
@@ -244,6 +248,13 @@ def _taken_on(h: Leaving, _: Person, __: datetime | None, ___: int) -> Iterator[
             yield _violation("no_receiver", "请写明接收人", "say who received them", "receiver", "§4.2")
 
 
+def _handed_on(h: Leaving, _: Person, __: datetime | None, ___: int) -> Iterator[Violation]:
+    """To other hands only with a hand-over that both sides sign. [§4.2]"""
+    if h.how in BY_HAND_OVER:
+        zh, en = "请办理转介，交接签字后自动离站", "refer them: they have left once the hand-over is signed"
+        yield _violation("by_hand_over", zh, en, "how", "§4.2")
+
+
 def _settled(h: Leaving, _: Person, settlement_at: datetime | None, __: int) -> Iterator[Violation]:
     """Settlement is applied for first. [§4.9]"""
     if h.how == "settled" and settlement_at is None:
@@ -263,6 +274,7 @@ _RULES: Final[tuple[Callable[[Leaving, Person, datetime | None, int], Iterator[V
     _fetched,
     _alone,
     _taken_on,
+    _handed_on,
     _settled,
     _police,
 )

@@ -28,15 +28,15 @@ from backend.referral.deadlines import STILL_SEARCHED
 from backend.referral.facilities import Facility, facility_for
 from backend.referral.home import relapse, returning
 from backend.referral.house import place_in
+from backend.referral.kept import Kept, kept_for, released, was_handed_to
 from backend.referral.person import CasePerson, Identity, IdentitySource, Person, object_of
 from backend.referral.register import NewPerson
 from backend.referral.register_rows import Done, Rows
 from backend.referral.signature import demand_written
 from backend.referral.stay import UP_AT_ONCE, ArrivalNote, Came, Leaving, Stay, cannot_decide, demand_leaving, someone
-from backend.referral.takes import PlaceKind
 
 REFERRED = ("accepted", "arrived", "handed_over")
-"""States of a referral from which somebody is taken in."""
+"""States of a referral whose people a house was asked to take."""
 BROUGHT = ("escorted_to_station", "to_hospital")
 """Outcomes of a case after which a station takes the person in who was met."""
 
@@ -57,7 +57,8 @@ class NewStay(Struct, frozen=True, kw_only=True):
 async def take_in(office: Office, new: NewStay, command: Command) -> Done:
     """求助登记、入站. `stay_id`, `person_id` and `number` of the answer name what it became.
 
-    Raises Invalid (field), Conflict `full`, `present_already`, `family_elsewhere`, NotAllowed, NotFound.
+    Raises Invalid (field), Conflict `full`, `present_already`, `family_elsewhere`, `not_handed_over`, `taken_in_already`,
+    `referred_elsewhere`, NotAllowed, NotFound.
     """
     if (new.person_id is None) == (new.person is None):
         raise Invalid(
@@ -77,10 +78,13 @@ async def take_in(office: Office, new: NewStay, command: Command) -> Done:
         links = await _link(tx, office, new, person, command)
         earlier = await _demand_absent(tx, office, group)
         await _demand_family(tx, office, new, group)
-        stay = await _stay(tx, office, new, house, person, at, earlier, command)
+        ids = [one.id for one in group]
+        kept = await kept_for(tx, office, house.id, ids, command, case_id=new.case_id, referral_id=new.referral_id)
+        stay = await _stay(tx, office, new, house, person, at, earlier, kept, command)
         changes: Rows = [
             (before, person),
             *links,
+            *([released(kept, person.id, command)] if kept else []),
             (None, stay),
             *await _continued(tx, office, earlier, stay, group, command),
         ]
@@ -213,12 +217,15 @@ async def _who(
 
 
 async def _demand_brought(tx: AsyncConnection, office: Office, new: NewStay, group: Sequence[Person]) -> None:
-    """Whoever is not known to the station is somebody whom it was asked to take, or that a patrol says it brought. Raises NotFound."""
+    """Whoever is not known to the station is somebody whom it was handed or asked to take, or that a patrol says it brought. Raises NotFound."""
+    ids = [one.id for one in group]
+    if await was_handed_to(tx, office, new.facility_id, ids):
+        return
     c, p = db.cases.c, db.referral_people.c
-    asked = _asked_of(office, new).where(p.person_id.in_([one.id for one in group]))
+    asked = _asked_of(office, new).where(p.person_id.in_(ids))
     if new.referral_id is not None and (await tx.execute(asked)).first() is not None:
         return
-    cases = {link.case_id for link in await rows.links_of(tx, office, [one.id for one in group])}
+    cases = {link.case_id for link in await rows.links_of(tx, office, ids)}
     query = db.cases.select().where(c.city_id == office.city_id, c.id.in_(cases), c.outcome.in_(BROUGHT)).limit(1)
     if (await tx.execute(query)).first() is None:
         raise NotFound("没有这位受助人员的登记。", "There is no such person in the register.")
@@ -287,6 +294,7 @@ async def _stay(
     person: Person,
     at: Object,
     earlier: Stay | None,
+    kept: Kept | None,
     command: Command,
 ) -> Stay:
     carried = (
@@ -298,14 +306,14 @@ async def _stay(
         "settlement_at",
         "notice",
     )
-    kept = await _kept_place(tx, office, new)
+    place = kept.place_kind if kept else None
     went_on = {name: getattr(earlier, name) for name in carried} if earlier else {}
     return Stay(
         id=new_id(),
         person_id=person.id,
         facility_id=house.id,
-        place_kind=await place_in(tx, office, house, someone(person), command.now, kept=kept),
-        referral_id=new.referral_id,
+        place_kind=await place_in(tx, office, house, someone(person), command.now, kept=place),
+        referral_id=kept.person.referral_id if kept else None,
         regions=list(at.regions),
         came=new.came,
         arrived_at=command.at,
@@ -316,19 +324,6 @@ async def _stay(
         arrival=new.arrival,
         **went_on,
     )
-
-
-async def _kept_place(tx: AsyncConnection, office: Office, new: NewStay) -> PlaceKind | None:
-    """The place that the referral kept, whose place it is from now on. Raises NotFound for one that is not of this house."""
-    if new.referral_id is None:
-        return None
-    r = db.referrals.c
-    query = select(r.place_kind).where(r.city_id == office.city_id, r.id == new.referral_id, r.state.in_(REFERRED))
-    row = (await tx.execute(query.where(r.to_facility == new.facility_id))).first()
-    if row is None:
-        raise NotFound("没有转介到本站的这次转介。", "No such referral to this house.")
-    kind: PlaceKind | None = row.place_kind
-    return kind
 
 
 async def _continued(
