@@ -157,7 +157,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "Unit": Unit,
     "Vulnerability": Vulnerability,
     "Vulnerable": Vulnerable,
-    "Wish": Wish,
+    "WishOnArrival": Wish,
 }
 """Closed lists by the names they have in the document, in the order they have in the code."""
 _REF: Final = "#/components/schemas/"
@@ -226,6 +226,7 @@ class Document(OpenAPI):
             schemas[name] = {**shape, "examples": examples} if examples else shape
         used: dict[str, Any] = {}
         document: dict[str, Any] = _with_named_lists(found, used)
+        assert not used.keys() & document["components"]["schemas"].keys(), "a closed list has the name of a shape"
         schemas = {**document["components"]["schemas"], **used}
         document["components"]["schemas"] = dict(sorted(schemas.items()))
         return document

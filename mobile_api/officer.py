@@ -171,7 +171,7 @@ class Officer(Controller):
         seq = hub.seq  # before reading: what happens meanwhile is told again rather than missed
         async with office.db.connect() as tx:
             task = await task_of(tx, office, team_id, by=by, now=now, seq=seq)
-        if task.case and any(one.description for one in task.sightings):
+        if task.case and (any(one.description for one in task.sightings) or any(one.reason for one in task.referrals)):
             await note_file_read(office, task.case, by=by, now=now)
         return task
 

@@ -25,7 +25,8 @@ from backend.office import Office
 from backend.patrol import duty
 from backend.patrol.duty import Presence
 from backend.policy import Danger, Season
-from backend.referral import facilities
+from backend.referral import facilities, on_the_way
+from backend.referral.on_the_way import CrewReferral
 
 WHERE_HELP_IS: Final = ("station", "rescue_point")
 """The kinds of facility whose address is left with somebody who stays; and temporary points while a campaign has them open."""
@@ -93,7 +94,7 @@ class Task(Struct, frozen=True, kw_only=True):
     """Everything a team's phone needs now: its presence, the offer held out to it with its case, or the case it has.
 
     why: the reasons for this team. visit: None until it arrived. notice: to be acknowledged (POST /api/notices/{id}/received).
-    sweep: the team is on a tour (GET /api/officer/sweep). now: the office's time.
+    sweep: the team is on a tour (GET /api/officer/sweep). referrals: of the case, newest first. now: the office's time.
     """
 
     presence: Presence
@@ -103,6 +104,7 @@ class Task(Struct, frozen=True, kw_only=True):
     why: list[Sentence]
     sightings: list[Reported]
     visit: Visit | None
+    referrals: list[CrewReferral]
     kit: Kit
     distress: DistressNow | None
     notice: NoticeNow | None
@@ -127,6 +129,7 @@ async def task_of(tx: AsyncConnection, office: Office, team_id: UUID, *, by: Act
         why=await _why(tx, office, [one for one in made if one.team_id == team_id]),
         sightings=await _reported(tx, office, by, case, made) if case else [],
         visit=Visit(visit.arrived_at) if visit else None,
+        referrals=await on_the_way.of_crew(tx, office, by, case) if case else [],
         kit=await _kit(tx, office, by, now),
         distress=await distress.current(tx, office, team_id),
         notice=await _notice(tx, office, by, team_id),

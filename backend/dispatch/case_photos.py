@@ -1,4 +1,4 @@
-"""Photos that a crew takes of a case: the spot 现场, and the two signatures of a hand-over 交接签字.
+"""Photos that a crew takes of a case: the spot 现场, what somebody has with them 随身物品, and the two signatures of a hand-over 交接签字.
 
 Begin at `add_case_photo`. They are part of the record of a visit and read by whoever may read that (`person:read`). The id is
 the phone's, so that a photo sent again is the one that is there; what it is, when it was taken and by which team stands in the
@@ -31,7 +31,7 @@ from backend.intake.photo_store import PhotoStore
 from backend.intake.photos import prepare
 from backend.office import Office
 
-CasePhotoKind = Literal["scene", "signature_crew", "signature_receiver"]
+CasePhotoKind = Literal["scene", "belongings", "signature_crew", "signature_receiver"]
 KINDS: Final[tuple[CasePhotoKind, ...]] = get_args(CasePhotoKind)
 KIND_OF: Final[dict[str, CasePhotoKind]] = {
     "crew_signature": "signature_crew",

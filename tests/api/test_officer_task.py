@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.dispatch.offers import DECLINE_REASONS
-from tests.api.builders import IN_XIGANG, IN_ZHONGSHAN, Api, Person, a_facility, a_photo, a_report
+from tests.api.builders import IN_XIGANG, IN_ZHONGSHAN, Api, Person, a_facility, a_photo, a_report, a_wish
 
 HERE = {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1]}
 
@@ -85,6 +85,29 @@ async def test_a_team_without_a_case_has_its_kit_all_the_same(api: Api) -> None:
     assert [one["name"] for one in kit["stations"]] == ["大连市救助管理站"]
     assert [one["code"] for one in kit["decline_reasons"]] == list(DECLINE_REASONS)
     assert datetime.fromisoformat(task["now"]) == api.clock.now()
+
+
+async def test_the_crew_reads_why_it_was_refused_and_who_said_yes_and_that_is_a_look(api: Api) -> None:
+    officer, _ = await _asked(api, description="")
+    admin, desk = await api.person("admin"), await api.person("dispatcher")
+    house = await admin.did("/api/facilities", {**a_facility("S01"), "kind": "station", "takes": ["adults"]})
+    task = await officer.saw("/api/officer/task")
+    case_id = task["case"]["id"]
+    assert task["referrals"] == []
+    await officer.did(f"/api/offers/{task['offer']['id']}/accept")
+    wish = {**a_wish(case_id), "to_kind": "facility", "to_facility": house["id"], "to_words": None}
+    first = (await officer.did("/api/referrals", {"wish": wish}))["referral_id"]
+    await desk.did(f"/api/referrals/{first}/refuse", {"reason": "今夜无人看护"})
+    second = (await officer.did("/api/referrals", {"wish": wish}))["referral_id"]
+    await desk.did(f"/api/referrals/{second}/accept", {"receiver": "站内赵某"})
+    told = (await officer.saw("/api/officer/task"))["referrals"]
+    assert [(one["id"], one["state"], one["reason"], one["receiver"]) for one in told] == [
+        (second, "accepted", None, "站内赵某"),
+        (first, "refused", "今夜无人看护", None),
+    ]
+    assert (told[0]["to"]["name"], told[0]["to"]["phone"]) == ("中山庇护点", "0411-12345")
+    looks = (await (await api.person("shift_leader")).saw("/api/looks", case_id=case_id))["looks"]
+    assert [one["what"] for one in looks if one["who"] == officer.me.id] == ["file_read"]
 
 
 @pytest.mark.parametrize("words", ["人民路地下通道口有位老人躺着", ""])

@@ -91,6 +91,7 @@ async def test_the_whole_task_with_a_network(town: Town, browser: Browser, shot:
         await page.locator("[data-now=station_told_at]").click()
         await shot(page, "phone-escorted")
         await page.locator("[data-next=hand_over]").click()
+        await page.locator("[data-by-hand] summary").click()
         await page.locator("input[type=radio][value='大连市救助管理站（演示）']").check()
         await page.locator("[name=receiver]").fill("王站长")
         await page.locator("[data-next=handle]").click()

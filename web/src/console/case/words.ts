@@ -93,6 +93,7 @@ export const words = {
     crewPhoto: {
       none: '队伍没有上传照片',
       scene: '现场照片',
+      belongings: '随身物品',
       signature_crew: '交出方签字',
       signature_receiver: '接收方签字',
       show: '查看',
@@ -235,6 +236,7 @@ export const words = {
     crewPhoto: {
       none: 'The crew sent no photos',
       scene: 'The spot',
+      belongings: 'Belongings',
       signature_crew: 'Signed by the crew',
       signature_receiver: 'Signed by the receiver',
       show: 'Show',

@@ -27,6 +27,8 @@ export type Field =
   | 'duplicate_of'
 /** small: the picture itself, small enough to be kept with the form. */
 export type Taken = { id: string; small: string }
+/** 随身物品 One kind of thing that somebody has with them. */
+export type Belonging = { what: string; count: number; note: string }
 export type Draft = {
   step: 'found' | 'did' | 'hand_over'
   people: PersonMet[]
@@ -54,6 +56,9 @@ export type Draft = {
   note: string
   facility: string
   receiver: string
+  belongings: Belonging[]
+  belongingPhotos: Taken[]
+  condition: string
   photos: Taken[]
   crewSignature: Taken | null
   receiverSignature: Taken | null
@@ -120,6 +125,9 @@ export const aDraft = (people: PersonMet[] = [aPerson()]): Draft => ({
   note: '',
   facility: '',
   receiver: '',
+  belongings: [],
+  belongingPhotos: [],
+  condition: '',
   photos: [],
   crewSignature: null,
   receiverSignature: null,
@@ -270,8 +278,14 @@ const isCared = (one: PersonMet, outcome: Outcome): boolean =>
   (one.searched || ESCORTED.has(outcome)) && (isMinor(one) || one.sex === 'female')
 const byWoman = (one: PersonMet): boolean => one.sex !== 'male' || ['infant', 'child'].includes(one.age_band)
 
-/** The record as the server takes it. What was entered for another outcome is left out. wishes: the words that say whose they are. */
-export function recordOf(draft: Draft, handledAt: string, wishes: (said: string) => string): Shapes['Handling'] {
+/** The record as the server takes it. What was entered for another outcome is left out. wishes: the words that say whose they are.
+ * referralId: the referral by which they are handed over. */
+export function recordOf(
+  draft: Draft,
+  handledAt: string,
+  wishes: (said: string) => string,
+  referralId: string | null = null,
+): Shapes['Handling'] {
   const asked = asks(draft)
   const people = met(draft)
   const when = <T>(field: Field, value: T, otherwise: T): T => (asked.has(field) ? value : otherwise)
@@ -298,7 +312,7 @@ export function recordOf(draft: Draft, handledAt: string, wishes: (said: string)
     police_told_at: when('police_told_at', draft.policeToldAt, null),
     police_told_by: when('police_told_by', draft.policeToldBy.trim(), ''),
     foreign_affairs_told_at: when('foreign_affairs_told_at', draft.foreignAffairsToldAt, null),
-    hand_over: asked.has('hand_over') ? handOverOf(draft) : null,
+    hand_over: asked.has('hand_over') ? handOverOf(draft, referralId) : null,
     family_relation_checked: when('family_relation_checked', draft.familyChecked, false),
     family_separated_ground: asked.has('family_separated_ground') && draft.separated ? draft.separatedGround.trim() : null,
     department: when('department', draft.department.trim(), ''),
@@ -309,7 +323,9 @@ export function recordOf(draft: Draft, handledAt: string, wishes: (said: string)
   } // prettier-ignore
 }
 
-function handOverOf(draft: Draft): Shapes['HandOver'] | null {
+function handOverOf(draft: Draft, referralId: string | null): Shapes['HandOver'] | null {
+  const belongings = draft.belongings.filter(one => one.what.trim())
+  const condition = draft.condition.trim()
   const paper = {
     facility: draft.facility.trim(),
     receiver: draft.receiver.trim(),
@@ -317,6 +333,10 @@ function handOverOf(draft: Draft): Shapes['HandOver'] | null {
     signed_by_receiver: draft.receiverSignature !== null,
     crew_signature: draft.crewSignature?.id ?? null,
     receiver_signature: draft.receiverSignature?.id ?? null,
-  }
-  return paper.facility || paper.receiver || paper.signed_by_crew || paper.signed_by_receiver ? paper : null
+    ...(referralId ? { referral_id: referralId } : {}),
+    ...(belongings.length ? { belongings: belongings.map(one => ({ ...one, what: one.what.trim(), note: one.note.trim() })) } : {}),
+    ...(condition ? { condition } : {}),
+  } // prettier-ignore
+  const isWritten = paper.facility || paper.receiver || paper.signed_by_crew || paper.signed_by_receiver
+  return isWritten || referralId || belongings.length || condition ? paper : null
 }

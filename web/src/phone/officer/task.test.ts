@@ -23,6 +23,7 @@ function task(more: Partial<Record<keyof Task, unknown>> = {}): KeptTask {
     why: [],
     sightings: [],
     visit: null,
+    referrals: [],
     kit: null,
     seq: 1,
   }

@@ -4,6 +4,7 @@
  * network. A case is had only once the server says so: an acceptance that waits is shown as waiting. */
 import type { Shapes } from '@/shared/api/client'
 import type { Action } from '../queue/store'
+import { standing, type Standing } from './referring'
 
 export type Distress = Shapes['DistressNow']
 export type Task = Shapes['Task']
@@ -33,6 +34,8 @@ export type View = {
   sightings: Task['sightings']
   clocks: Task['clocks']
   arrivedAt: string | null
+  /** Where the people are taken, as far as it was asked. */
+  referred: Standing
   /** The own steps of this case or offer that the server does not have yet, by kind. */
   pending: Readonly<Partial<Record<string, Action>>>
   /** What the server refused, oldest first, whatever case it belongs to. */
@@ -55,6 +58,9 @@ const OFFICER_KINDS = new Set([
   'photo',
   'signature',
   'handle',
+  'refer',
+  'refer_arrived',
+  'refer_withdraw',
   'found',
   'ask',
   'distress',
@@ -93,6 +99,7 @@ export function project(
     sightings: offer || (task?.case && ofCase?.id === task.case.id) ? (task?.sightings ?? []) : [],
     clocks: task?.case && ofCase?.id === task.case.id ? task.clocks : [],
     arrivedAt: arrivalOf(task, ofCase, pending),
+    referred: standing(ofCase && task?.case?.id === ofCase.id ? task.referrals : [], mine, ofCase?.id ?? '', askedAt),
     pending,
     refused: mine.filter(one => one.state === 'refused'),
     done,
