@@ -18,9 +18,10 @@ export const KEY_OF: Partial<Record<Act, string>> = { identify: 'I', prolong: 'Y
 
 type Facts = Pick<StayFile, 'stay' | 'person'>
 
+const SEARCHED_ON = ['hospital', 'referred']
 /** Somebody who was brought to a hospital from here is looked for on until another stay goes on with it. */
 const stillSearched = ({ stay, person }: Facts): boolean =>
-  !person.is_identified && (stay.state === 'present' || (stay.how === 'hospital' && !stay.continued_at))
+  !person.is_identified && (stay.state === 'present' || (SEARCHED_ON.includes(stay.how ?? '') && !stay.continued_at))
 
 /** What may be done now. The server decides; this is what is shown. */
 export function actsFor(file: Facts): Set<Act> {

@@ -240,6 +240,8 @@ export const words = {
       runaway: '擅自离站',
       death: '死亡',
       settled: '落户安置',
+      referred: '转其他机构',
+      other_office: '移交其他部门',
     },
     mark: {
       scar: '疤痕',
@@ -539,6 +541,8 @@ export const words = {
       runaway: 'ran away',
       death: 'died',
       settled: 'settled',
+      referred: 'referred to another house',
+      other_office: 'handed to another office',
     },
     mark: {
       scar: 'scar',
