@@ -58,6 +58,8 @@ from backend.policy.plans import Cover
 from backend.referral.asked import Consent, ConsentGround
 from backend.referral.deadlines import How, StayClockKind
 from backend.referral.facilities import FacilityKind, Level
+from backend.referral.forms.document import FormKind, OfAStay
+from backend.referral.forms.no_help import NoHelpGround
 from backend.referral.person import (
     BodyPart,
     DocumentKind,
@@ -66,7 +68,7 @@ from backend.referral.person import (
     SamenessState,
     Vulnerability,
 )
-from backend.referral.stay import Came, NoConsentGround, StayClockState, StayState, Wish
+from backend.referral.stay import Came, EndGround, NoConsentGround, StayClockState, StayState, Wish
 from backend.referral.takes import Group, Need, PlaceKind
 from backend.web import PROBLEM, Problem
 
@@ -120,8 +122,10 @@ NAMED: Final[Mapping[str, Any]] = {
     "Danger": Danger,
     "DocumentKind": DocumentKind,
     "DutyState": DutyState,
+    "EndGround": EndGround,
     "FacilityKind": FacilityKind,
     "FacilityLevel": Level,
+    "FormKind": FormKind,
     "Hazard": Hazard,
     "HowLeft": How,
     "IdentitySource": IdentitySource,
@@ -130,6 +134,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "MoveCause": MoveCause,
     "Need": Need,
     "NoConsentGround": NoConsentGround,
+    "NoHelpGround": NoHelpGround,
     "NumberGroup": NumberGroup,
     "OfferState": OfferState,
     "Organisation": Organisation,
@@ -150,6 +155,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "Stage": Stage,
     "StayClockKind": StayClockKind,
     "StayClockState": StayClockState,
+    "StayForm": OfAStay,
     "StayState": StayState,
     "SuggestionState": SuggestionState,
     "Suspicion": Suspicion,

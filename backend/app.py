@@ -73,6 +73,7 @@ from ops.console.campaigns import Campaigns
 from ops.console.cases import Cases, case_photo
 from ops.console.city import CityNow
 from ops.console.distress import Distress
+from ops.console.documents import DOCUMENTS
 from ops.console.facilities import Facilities
 from ops.console.figures import FiguresNow
 from ops.console.log_search import log_search
@@ -99,7 +100,7 @@ ROUTES: list[Any] = [
     *(SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
-    *(Persons, Stays, station_desk),
+    *(Persons, Stays, station_desk, *DOCUMENTS),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
     *(
@@ -213,6 +214,7 @@ def create_app(settings: Settings, *, city: City | None = None) -> Litestar:
         "steady": parts.time,
         "allowed_origins": settings.allowed_origins,
         "secret_key": settings.secret_key,
+        "public_address": settings.public_address or "",
         "offered": Offered.of(settings),
     }
     dependencies = {name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()}

@@ -675,6 +675,46 @@ stays = Table(
     comment="Somebody's stay at a station: how they came, what was done to find out who they are, how they left.",
 )
 
+documents = Table(
+    "documents",
+    metadata,
+    _city(),
+    _id(),
+    _text("number"),
+    _text("code"),
+    _text("kind"),
+    _text("house"),
+    _texts("regions"),
+    Column("facilities", ARRAY(Uuid), nullable=False, server_default=text("'{}'::uuid[]")),
+    Column("teams", ARRAY(Uuid), nullable=False, server_default=text("'{}'::uuid[]")),
+    _at("issued_at"),
+    _text("issued_by"),
+    _text("content_sha256"),
+    _text("pdf_sha256"),
+    _id("referral_id", nullable=True),
+    _id("stay_id", nullable=True),
+    _id("person_id", nullable=True),
+    _id("case_id", nullable=True),
+    _id("incident_id", nullable=True),
+    _id("replaced_by", nullable=True),
+    _at("replaced_at", nullable=True),
+    _sealed("content"),
+    _sealed("pdf"),
+    PrimaryKeyConstraint("city_id", "id"),
+    UniqueConstraint("city_id", "number"),
+    UniqueConstraint("city_id", "code"),
+    CheckConstraint("(replaced_by IS NULL) = (replaced_at IS NULL)", name="replaced_at_some_time"),
+    CheckConstraint("(content_sealed IS NULL) = (pdf_sealed IS NULL)", name="what_it_says_and_its_file_go_together"),
+    Index("ix_documents_city_id_stay_id", "city_id", "stay_id", postgresql_where=text("stay_id IS NOT NULL")),
+    Index(
+        "ix_documents_city_id_referral_id", "city_id", "referral_id", postgresql_where=text("referral_id IS NOT NULL")
+    ),
+    Index("ix_documents_city_id_person_id", "city_id", "person_id", postgresql_where=text("person_id IS NOT NULL")),
+    Index("ix_documents_city_id_issued_at", "city_id", "issued_at"),
+    comment="Forms that were issued: a number, a code by which anybody checks them, digests of what they say and of the file. "
+    "What they are about may be removed in time, and so is what they say; that they were issued stays.",
+)
+
 stay_clocks = Table(
     "stay_clocks",
     metadata,

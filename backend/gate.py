@@ -47,6 +47,7 @@ class RouteLimit(NamedTuple):
 
 BY_ROUTE: Final[Mapping[tuple[str, str], RouteLimit]] = {
     ("GET", "/api/reports/{receipt}"): RouteLimit("look_ups_per_minute"),
+    ("GET", "/api/documents/check/{code}"): RouteLimit("look_ups_per_minute"),
     ("POST", "/api/reports/similar"): RouteLimit("similar_per_minute"),
     ("POST", "/api/reports/{receipt}/details"): RouteLimit("details_per_minute"),
     ("POST", "/api/reports/{receipt}/photos"): RouteLimit("photos_per_minute"),

@@ -28,12 +28,13 @@ _IN_NAMES: Final = re.compile(r"[\s·・.•]+")
 
 
 class Field(NamedTuple):
-    """One sealed column. name: the plain field's. key: the column that names the row. is_json: not a text."""
+    """One sealed column. name: the plain field's. key: the column that names the row. is_json, is_bytes: not a text."""
 
     table: Table
     name: str
     key: str = "id"
     is_json: bool = False
+    is_bytes: bool = False
 
     @property
     def column(self) -> Column[Any]:
@@ -73,6 +74,8 @@ FIELDS: Final = (
     Field(db.returnees, "home", is_json=True),
     Field(db.returnees, "end_note"),
     Field(db.home_visits, "found", is_json=True),
+    Field(db.documents, "content", is_json=True),
+    Field(db.documents, "pdf", is_bytes=True),
     Field(db.policies, "reason"),
     Field(db.referrals, "to_words"),
     Field(db.referrals, "reason"),
@@ -166,8 +169,10 @@ def indexed(ring: Ring, field: Field, plain: Any) -> dict[str, bytes | None]:
 
 def seal(ring: Ring, field: Field, plain: Any, key: object) -> bytes | None:
     """One value sealed; what says nothing (None, an empty record) is not there at all."""
-    if plain is None or (field.is_json and not plain):
+    if plain is None or ((field.is_json or field.is_bytes) and not plain):
         return None
+    if field.is_bytes:
+        return ring.seal_bytes(plain, field.about(key))
     text = msgspec.json.encode(plain).decode() if field.is_json else plain
     return ring.seal(text, field.about(key))
 
@@ -175,6 +180,8 @@ def seal(ring: Ring, field: Field, plain: Any, key: object) -> bytes | None:
 def open_(ring: Ring, field: Field, kept: bytes | None, key: object) -> Any:
     """One value opened. Raises Unsealable."""
     if kept is None:
-        return {} if field.is_json else None
+        return {} if field.is_json else b"" if field.is_bytes else None
+    if field.is_bytes:
+        return ring.open_bytes(kept, field.about(key))
     text = ring.open(kept, field.about(key))
     return msgspec.json.decode(text) if field.is_json else text

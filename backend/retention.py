@@ -64,6 +64,9 @@ _OF_A_STAY: Final = "EXISTS (SELECT 1 FROM stays s WHERE s.city_id = t.city_id A
 _WITHOUT_CLOCKS: Final = "NOT EXISTS (SELECT 1 FROM stay_clocks c WHERE c.city_id = t.city_id AND c.stay_id = t.id)"
 _OF_A_RETURNEE: Final = "EXISTS (SELECT 1 FROM returnees s WHERE s.city_id = t.city_id AND s.id = t.returnee_id"
 _WITHOUT_VISITS: Final = "NOT EXISTS (SELECT 1 FROM home_visits v WHERE v.city_id = t.city_id AND v.returnee_id = t.id)"
+_GONE: Final = "NOT EXISTS (SELECT 1 FROM persons p WHERE p.city_id = t.city_id AND p.id = t.person_id)"
+_OF_NOBODY_NOW: Final = f"(t.person_id IS NULL OR {_GONE} OR {_OF_A_PERSON_OF_THE_PAST.format(key='person_id')})"
+"""About no record of the register, or about one of the past, or one that is gone."""
 _NAMED_NOWHERE: Final = """NOT EXISTS (SELECT 1 FROM photos f WHERE f.city_id = t.city_id AND f.person_id = t.id)
     AND NOT EXISTS (SELECT 1 FROM case_people l WHERE l.city_id = t.city_id AND l.person_id = t.id)
     AND NOT EXISTS (SELECT 1 FROM stays y WHERE y.city_id = t.city_id AND y.person_id = t.id)
@@ -184,6 +187,11 @@ RULES: Final = (
     Rule(
         "returnees", "returnees", lambda r: r.persons,
         f"{_OF_A_PERSON_OF_THE_PAST.format(key='person_id')} AND {_WITHOUT_VISITS}",
+    ),
+    Rule(
+        "documents", "documents", lambda r: r.persons,
+        f"t.content_sealed IS NOT NULL AND t.issued_at < :before AND {_OF_NOBODY_NOW}",
+        ("content_sealed", "pdf_sealed"),
     ),
     Rule("case_people", "case_people", lambda r: r.persons, _OF_A_PERSON_OF_THE_PAST.format(key="person_id")),
     Rule(

@@ -82,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sms_url: str | None = None
     sms_secret: str | None = None
     tls_folder: Path | None = None
+    public_address: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -171,6 +172,13 @@ def _origins(text: str) -> tuple[str, ...]:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
             raise ValueError(origin)
     return origins
+
+
+def _origin_or_none(text: str) -> str | None:
+    found = _origins(text)
+    if len(found) > 1:
+        raise ValueError(text)
+    return found[0] if found else None
 
 
 def _web_push_key(text: str) -> ec.EllipticCurvePrivateKey | None:
@@ -501,6 +509,16 @@ SETTINGS: tuple[Setting, ...] = (
         right_zh="一个目录；不设置则为 HTTP",
         right_en="a folder; unset, it is HTTP",
         read=_file_or_none,
+        default="",
+    ),
+    Setting(
+        name="RESCUE_PUBLIC_ADDRESS",
+        field="public_address",
+        zh="群众访问本系统的地址，印在文书的二维码中，供核对真伪",
+        en="where the public reaches this system: it stands in the QR code of documents, by which anybody checks them",
+        right_zh="不带路径，如 https://rescue.example.cn；不设置则用出具时所访问的地址",
+        right_en="without a path: https://rescue.example.cn; unset, the address by which the document was issued",
+        read=_origin_or_none,
         default="",
     ),
 )

@@ -47,7 +47,7 @@ NOT_PROVEN = {
 """Tables that the log does not prove, and why."""
 
 REGISTER = (db.persons, db.case_people, db.person_suggestions, db.stays, db.stay_clocks, db.returnees, db.home_visits)
-"""The tables of the register of people."""
+"""The tables of the register of people, of which rows go when their time is over."""
 Told = tuple[Table, str, dict[str, Any]]
 """A table, the id of one of its rows, and what an event says that the row's columns are."""
 
@@ -133,7 +133,7 @@ def _of_photo(event: log.Event) -> Iterator[Told]:
 
 
 def _of_register(event: log.Event) -> Iterator[Told]:
-    for table in REGISTER:
+    for table in (*REGISTER, db.documents):
         for one in event.data.get("rows", {}).get(table.name, ()):
             yield table, one["id"], {k: v for k, v in one.items() if k != "id"}
 
@@ -165,6 +165,7 @@ READERS: Mapping[str, Callable[[log.Event], Iterator[Told]]] = {
     "person": _of_register,
     "stay": _of_register,
     "returnee": _of_register,
+    "document": _of_register,
     "person.photo_added": _of_person_photo,
     "policy": _of_policy,
     "note": _of_note,
@@ -204,7 +205,7 @@ PROVEN = (
     db.accounts, db.api_keys, db.presence, db.sightings, db.weather, db.observations, db.warnings, db.campaigns, db.campaign_points,
     db.campaign_calls, db.sweep_cells, db.sweep_looks, db.sweep_tours, db.sweep_passes, db.circle_alarms, db.decisions, db.photos,
     db.policies, db.shift_notes,
-    *REGISTER,
+    *REGISTER, db.documents,
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def new_receipt(chance: Chooser | None = None) -> str:
     """A fresh, unguessable receipt code, grouped for reading aloud."""
     choose = chance.choice if chance is not None else secrets.choice
     body = "".join(choose(ALPHABET) for _ in range(RANDOM_CHARACTERS))
-    return _grouped(body + _check(body))
+    return grouped(body + check(body))
 
 
 def parse_receipt(typed: str) -> str:
@@ -36,8 +36,7 @@ def parse_receipt(typed: str) -> str:
 
     Raises Invalid, saying whether it is too short, has characters that no receipt has, or was mistyped.
     """
-    plain = unicodedata.normalize("NFKC", typed).upper()
-    code = "".join(c for c in plain if not c.isspace() and c not in _IGNORED)
+    code = plain(typed)
     if wrong := sorted({c for c in code if c not in ALPHABET}):
         raise _unreadable(wrong)
     length = RANDOM_CHARACTERS + 1
@@ -47,20 +46,28 @@ def parse_receipt(typed: str) -> str:
             f"A receipt has {length} characters, this has {len(code)}.",
         )
         raise Invalid(zh, en, code="receipt_length", field="receipt")
-    if _check(code[:-1]) != code[-1]:
+    if check(code[:-1]) != code[-1]:
         zh, en = "回执码有误，请对照原件再输一次。", "The receipt is mistyped: compare it with the original."
         raise Invalid(zh, en, code="receipt_mistyped", field="receipt")
-    return _grouped(code)
+    return grouped(code)
 
 
-def _check(body: str) -> str:
+def plain(typed: str) -> str:
+    """What somebody typed, without spaces and dashes, in capitals."""
+    wide = unicodedata.normalize("NFKC", typed).upper()
+    return "".join(c for c in wide if not c.isspace() and c not in _IGNORED)
+
+
+def check(body: str) -> str:
+    """The character that checks the others; up to 29 of them."""
     total = sum((place + 1) * ALPHABET.index(c) for place, c in enumerate(body))
-    # the check character's own weight is 12: solve total + 12 x = 0 (mod 31)
+    # the check character's own weight is one more than the last one's, w: solve total + w x = 0 (mod 31)
     prime = len(ALPHABET)
     return ALPHABET[-total * pow(len(body) + 1, -1, prime) % prime]
 
 
-def _grouped(code: str) -> str:
+def grouped(code: str) -> str:
+    """By fours, for reading aloud."""
     return "-".join(code[n : n + _GROUP] for n in range(0, len(code), _GROUP))
 
 

@@ -36,6 +36,7 @@ ACTIONS = {
     "person": "person:read",
     "stay": "stay:read",
     "returnee": "returnee:read",
+    "document": "document:read",
 }
 POSITIONS = "team:read"
 # Events whose rows are too many for every screen: it is told that they were, and asks for what it shows (I11).

@@ -7,22 +7,29 @@ compiler runs outside Python's lock, and the event loop goes on meanwhile (docs/
 """
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import segno
 import typst
+from PIL import Image
 
 from backend.errors import Unavailable
 
 FOLDER: Final = Path(__file__).parent
 FAMILIES: Final = ("Noto Sans CJK SC", "Source Han Sans SC", "Noto Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei")
 """Fonts with simplified Chinese, the first that the machine has is taken. Debian: fonts-noto-cjk."""
+SONG: Final = ("Noto Serif CJK SC", "Source Han Serif SC", "Noto Serif SC", "AR PL UMing CN")
+"""宋体, in which offices set their forms; without one they are set in the other font."""
+PRINTED_PX: Final = 900
+"""The long side of a photo on paper."""
 WAIT_S: Final = 60.0
 """So long somebody waits for a document, those before it in the queue included."""
 _PRESS: Final = ThreadPoolExecutor(1, "paper")
@@ -33,8 +40,8 @@ async def typeset(
 ) -> bytes:
     """The form filled in, as PDF/A-2b with its fonts embedded in part, so that its text can be found and copied.
 
-    form: the name of a file of this folder without `.typ`. data: what the form reads; plain values only. pictures: SVG, PNG or JPEG
-    by the name that the form calls them. made_at: the moment that the document says it was made. Raises Unavailable `no_font`, and
+    form: the name of a file of this folder without `.typ`. data: what the form reads; plain values only. pictures: SVG by the name
+    that the form calls them; a photo is made one by `photo`. made_at: the moment that the document says it was made. Raises Unavailable `no_font`, and
     `busy` when so many wait that it would take too long.
     """
     content = msgspec.json.encode(msgspec.to_builtins(data))
@@ -47,7 +54,7 @@ async def typeset(
 
 
 def _press(form: str, content: bytes, made_at: datetime, pictures: dict[str, bytes]) -> bytes:
-    fonts, family = _fonts()
+    fonts, family, song = _fonts()
     files: Any = {
         "main.typ": _text(form),
         "frame.typ": _text("frame"),
@@ -57,7 +64,7 @@ def _press(form: str, content: bytes, made_at: datetime, pictures: dict[str, byt
     made = typst.compile(
         files,
         font_paths=fonts,
-        sys_inputs={"font": family},
+        sys_inputs={"font": family, "song": song},
         pdf_standards=["a-2b"],
         timestamp=made_at.astimezone(UTC).replace(microsecond=0),  # a PDF knows seconds
     )
@@ -71,10 +78,12 @@ def _text(form: str) -> bytes:
 
 
 @cache
-def _fonts() -> tuple[typst.Fonts, str]:
-    """The machine's fonts, looked for once, and the family that is taken."""
+def _fonts() -> tuple[typst.Fonts, str, str]:
+    """The machine's fonts, looked for once, the family that is taken, and the one for forms."""
     fonts = typst.Fonts(include_system_fonts=True, include_embedded_fonts=False)
-    return fonts, chosen(fonts.families())
+    there = fonts.families()
+    family = chosen(there)
+    return fonts, family, next((one for one in SONG if one in there), family)
 
 
 def chosen(families: list[str]) -> str:
@@ -92,6 +101,18 @@ def chosen(families: list[str]) -> str:
 def qr_code(text: str) -> bytes:
     """A text as a QR code (SVG), to be laid into a form as a picture."""
     return segno.make(text, error="m").svg_inline(omitsize=True, border=0).encode()
+
+
+def photo(content: bytes) -> bytes:
+    """A JPEG or PNG as a picture (SVG) for a form, as sharp as paper needs: the compiler takes files from memory as text only."""
+    with Image.open(BytesIO(content)) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((PRINTED_PX, PRINTED_PX))
+    (wide, high), out = small.size, BytesIO()
+    small.save(out, "JPEG", quality=85)
+    inside = f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+    box = f'xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"'
+    return f'<svg {box}><image width="{wide}" height="{high}" href="{inside}"/></svg>'.encode()
 
 
 def font() -> str:

@@ -143,6 +143,8 @@ ACTION_NAMES: Final[dict[str, tuple[str, str]]] = {
     "stay:write": ("办理入站、寻亲、离站", "take people in, look for who they are, let them leave"),
     "returnee:read": ("查看返乡人员与回访", "see those who went home, and their visits"),
     "returnee:write": ("登记返乡人员、变更、导出名单", "register those who went home, move, end, export lists"),
+    "document:read": ("查看、打印文书", "read and print documents"),
+    "document:issue": ("出具文书", "issue documents"),
     "identity:read": ("查看受助人员身份、按姓名查询", "see who somebody is, search by name"),
 }
 """Everything that a role can be given, in Chinese and English: the table of docs/permissions.md."""

@@ -28,7 +28,10 @@ from backend.policy import Escalation, Policy, Span
 
 StayClockKind = Literal["search_notice", "dna_request", "dna_answer", "renew", "settlement", "stay_at_most"]
 KINDS: Final[tuple[StayClockKind, ...]] = get_args(StayClockKind)
-How = Literal["home", "escorted_home", "hospital", "welfare_home", "left_by_self", "runaway", "death", "settled", "referred", "other_office"]  # fmt: skip
+How = Literal[
+    "home", "escorted_home", "hospital", "welfare_home", "left_by_self", "runaway", "death", "settled", "help_ended", "referred",
+    "other_office",
+]  # fmt: skip
 
 DEADLINE_NAMES: Final[dict[StayClockKind, tuple[str, str]]] = {
     "search_notice": ("发布寻亲公告", "search notice published"),

@@ -22,11 +22,12 @@ from backend.dispatch.records import ReferralPerson
 from backend.errors import NotFound
 from backend.office import Office
 from backend.personal import columns, fields_of, opened, sealed
+from backend.referral.forms.document import Document
 from backend.referral.home.returnee import HomeVisit, Returnee
 from backend.referral.person import CasePerson, Person, Sameness, object_of
 from backend.referral.stay import Stay, StayClock
 
-Row = Person | CasePerson | Sameness | Stay | StayClock | Returnee | HomeVisit | ReferralPerson
+Row = Person | CasePerson | Sameness | Stay | StayClock | Returnee | HomeVisit | ReferralPerson | Document
 Rows = list[tuple[Row | None, Row]]
 TABLES: Final[dict[type[Row], Table]] = {
     Person: db.persons,
@@ -37,6 +38,7 @@ TABLES: Final[dict[type[Row], Table]] = {
     Returnee: db.returnees,
     HomeVisit: db.home_visits,
     ReferralPerson: db.referral_people,
+    Document: db.documents,
 }
 SCHEDULES: Final = frozenset({"fires_at"})
 """When the worker looks next is not told."""
@@ -44,7 +46,7 @@ SCHEDULES: Final = frozenset({"fires_at"})
 
 class Done(Struct, frozen=True, kw_only=True):
     """What a command of the register led to. seq: the log's number. suggested: how many other records may be the same person.
-    case_id: the case that a home visit opened, or that was about them already."""
+    case_id: the case that a home visit opened, or that was about them already. code: of the document."""
 
     seq: int
     person_id: UUID | None = None
@@ -53,6 +55,8 @@ class Done(Struct, frozen=True, kw_only=True):
     suggested: int = 0
     returnee_id: UUID | None = None
     case_id: UUID | None = None
+    document_id: UUID | None = None
+    code: str | None = None
 
 
 async def hold(tx: AsyncConnection, office: Office) -> None:

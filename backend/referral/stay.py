@@ -23,6 +23,7 @@ from backend.referral.takes import Need, PlaceKind, Someone
 Came = Literal["walk_in", "team", "referral", "police", "hospital", "other_station", "family"]
 Wish = Literal["food", "shelter", "medical", "find_family", "return_home", "other"]
 NoConsentGround = Literal["minor", "no_capacity", "danger", "illness"]
+EndGround = Literal["false_information", "refuses_to_leave", "not_eligible", "unlawful"]
 StayState = Literal["present", "left"]
 StayClockState = Literal["running", "met", "missed", "cancelled"]
 
@@ -46,6 +47,27 @@ HOW_NAMES: Final[dict[How, tuple[str, str]]] = {
     "settled": ("落户安置", "settled"),
     "referred": ("转其他机构", "referred to another house"),
     "other_office": ("移交其他部门", "handed to another office"),
+    "help_ended": ("终止救助", "help ended"),
+}
+WISH_NAMES: Final[dict[Wish, tuple[str, str]]] = {
+    "food": ("饮食", "food"),
+    "shelter": ("住宿", "shelter"),
+    "medical": ("就医", "medical help"),
+    "find_family": ("联系亲属", "to find family"),
+    "return_home": ("返乡", "to go home"),
+    "other": ("其他", "something else"),
+}
+NO_CONSENT_NAMES: Final[dict[NoConsentGround, tuple[str, str]]] = {
+    "minor": ("未成年人", "a minor"),
+    "no_capacity": ("无民事行为能力", "cannot decide"),
+    "danger": ("情况危急", "danger"),
+    "illness": ("急病", "illness"),
+}
+END_NAMES: Final[dict[EndGround, tuple[str, str]]] = {
+    "false_information": ("故意提供虚假个人情况", "gave false information on purpose"),
+    "refuses_to_leave": ("救助期满，无正当理由不愿离站", "stays on without a reason when help has come to its end"),
+    "not_eligible": ("经查明不属于救助对象", "found to be nobody whom a station may help"),
+    "unlawful": ("违法违规，由公安机关依法处理", "broke the law, and the police deal with it"),
 }
 BY_HAND_OVER: Final[frozenset[How]] = frozenset({"referred", "other_office"})
 """Written down by a referral that is handed over, and by nothing else."""
@@ -77,7 +99,8 @@ class Escort(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Leaving(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """离站: how somebody leaves; sealed but for `how`. to: where, or to whom; tickets: train and seat. signature: under the declaration,
-    or of whoever takes them over; a declaration that bears one is signed. home: where somebody who goes home lives from now on."""
+    or of whoever takes them over; a declaration that bears one is signed. home: where somebody who goes home lives from now on.
+    ground: why help ends (终止救助)."""
 
     how: How
     to: Line = ""
@@ -89,6 +112,7 @@ class Leaving(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     signature: Drawn | None = None
     police_told_at: datetime | None = None
     home: HomeNow | None = None
+    ground: EndGround | None = None
     note: Words = ""
 
 
@@ -262,6 +286,25 @@ def _settled(h: Leaving, _: Person, settlement_at: datetime | None, __: int) -> 
         yield _violation("settlement_not_applied", zh, en, "how", "§4.9")
 
 
+def _ended(h: Leaving, person: Person, _: datetime | None, __: int) -> Iterator[Violation]:
+    """Help ends on a ground of the closed list, and never for who cannot look after themselves. [实施细则]"""
+    if h.how != "help_ended":
+        return
+    if cannot_decide(person):
+        zh, en = (
+            "未成年人、精神或认知障碍者不得终止救助",
+            "help never ends for minors and people whose mind is not clear",
+        )
+        yield _violation("not_to_be_ended", zh, en, "how", "§4.1")
+    elif h.ground is None:
+        yield _violation(
+            "no_ground", "请选择终止救助的理由", "choose the ground on which help ends", "ground", "实施细则"
+        )
+    elif h.ground == "unlawful" and h.police_told_at is None:
+        zh, en = "须告知公安，并写明时间", "the police are told; say when"
+        yield _violation("police_not_told", zh, en, "police_told_at", "§4.7")
+
+
 def _police(h: Leaving, person: Person, _: datetime | None, __: int) -> Iterator[Violation]:
     """Death, and somebody missing who cannot look after themselves: the police know at once. [§4.8]"""
     if (h.how == "death" or (h.how == "runaway" and cannot_decide(person))) and h.police_told_at is None:
@@ -276,6 +319,7 @@ _RULES: Final[tuple[Callable[[Leaving, Person, datetime | None, int], Iterator[V
     _taken_on,
     _handed_on,
     _settled,
+    _ended,
     _police,
 )
 

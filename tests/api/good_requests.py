@@ -268,6 +268,19 @@ async def _at_the_station(api: Api, staff: Staff) -> None:
     await desk.did(f"{path}/leave", {"leaving": {"how": "home", "receiver": "女儿", "relation_checked": True}})
     await desk.did(f"/api/stays/{other}/search-notice", {"notice": notice})
     await desk.did(f"/api/stays/{other}/settle")
+    await _papers(api, desk, one, house)
+
+
+async def _papers(api: Api, desk: Person, stay_id: str, house: str) -> None:
+    """A form of a stay, opened and checked; and a notice that no help is given, put right."""
+    done = await desk.did(f"/api/stays/{stay_id}/documents", {"kind": "stay_record"})
+    assert [one["id"] for one in await desk.saw("/api/documents", stay_id=stay_id)] == [done["document_id"]]
+    assert (await desk.get(f"/api/documents/{done['document_id']}/pdf")).content.startswith(b"%PDF")
+    assert (await api.public.saw(f"/api/documents/check/{done['code']}"))["state"] == "valid"
+    wanted = {"no_help": {"ground": "has_support", "told": "表兄家", "sex": "male", "age_band": "adult"}}
+    path = f"/api/facilities/{house}/no-help-notice"
+    first = await desk.did(path, wanted)
+    await desk.did(path, {**wanted, "replaces": first["document_id"]})
 
 
 async def _call_for_help(api: Api, staff: Staff) -> None:

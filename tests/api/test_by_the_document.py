@@ -35,6 +35,8 @@ ONLY_IN_ORDER = {
         for verb in ("dna-answer", "dna-request", "identify", "leave", "prolong", "renew", "search-notice", "settle")
     },
     "POST /api/stays": _ONE_STAY,
+    "POST /api/stays/{stay_id}/documents": _ONE_STAY,
+    "POST /api/referrals/{referral_id}/documents/hand-over": "only once both have signed",
     "DELETE /api/sessions/{session_id}": "a session ends once",
     "POST /api/accounts": "a login is given once",
     "POST /api/campaigns/{campaign_id}/points/{facility_id}/close": "a point is closed once",

@@ -86,7 +86,7 @@ def _of_case(thing: Thing) -> dict[str, Any]:
 
 
 OPEN = Rule()
-NOBODY_S = ("receipt", "parked", "device", "notice")
+NOBODY_S = ("receipt", "document_code", "parked", "device", "notice")
 """What is asked about and nobody has: whoever may ask reads that it is not there."""
 # Written by the first who may; the others read that it overlaps, which is no want of permission.
 _SHIFT = {"starts_at": "2031-01-01T08:00:00+08:00", "ends_at": "2031-01-01T20:00:00+08:00"}
@@ -198,6 +198,17 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/persons/{person_id}/unlink"): _person(lambda t: _of_case(t)),
     ("POST", "/api/persons/{person_id}/photos"): _person(lambda _: Form(id=str(new_id()))),
     ("GET", "/api/persons/{person_id}/photos/{photo_id}"): Rule(("person:read",), "person"),
+    # documents
+    ("GET", "/api/documents"): Rule(("document:read",)),
+    ("GET", "/api/documents/{document_id}/pdf"): Rule(("document:read",), "document"),
+    ("GET", "/api/documents/check/{code}"): Rule(about="document_code"),
+    ("POST", "/api/referrals/{referral_id}/documents/hand-over"): Rule(("document:issue",), "referral", lambda _: {}),
+    ("POST", "/api/stays/{stay_id}/documents"): Rule(
+        ("document:issue",), "stay", lambda _: {"kind": "leave_declaration"}
+    ),
+    ("POST", "/api/facilities/{facility_id}/no-help-notice"): Rule(
+        ("document:issue",), "station", lambda _: {"no_help": {"ground": "has_support", "told": "表兄家"}}
+    ),
     # the station desk
     ("GET", "/api/station"): Rule(("stay:read",)),
     ("POST", "/api/stays"): Rule(

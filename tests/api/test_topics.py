@@ -60,7 +60,7 @@ TOPICS = {
     **dict.fromkeys(
         (
             *("look.file_read", "look.searched", "look.call_read", "look.photo_read", "look.referral_read"),
-            *("look.person_read", "look.person_searched", "look.person_photo_read"),
+            *("look.person_read", "look.person_searched", "look.person_photo_read", "look.document_read"),
         ),
         "look:read",
     ),
@@ -93,6 +93,7 @@ TOPICS = {
         ),
         "returnee:read",
     ),
+    "document.issued": "document:read",
     **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
     **dict.fromkeys(

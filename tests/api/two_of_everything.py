@@ -89,6 +89,7 @@ async def build_world(api: Api) -> World:
         "city": [Thing("the city", {}, (CITY,))],
         "tile": [Thing("a tile", {"z": "12", "x": "3433", "y": "1566"})],
         "receipt": [Thing("a receipt", {"receipt": "2222-2222-2222"})],
+        "document_code": [Thing("a code", {"code": "2222-2222-2222-2222"})],
         "key": [Thing("a key", {"key_id": (await _a_key(api))})],
         "device": [Thing("a device nobody registered", {"device_id": str(UUID(int=9))})],
         "notice": [Thing("a notice nobody sent", {"notice_id": str(UUID(int=9))})],
@@ -100,6 +101,7 @@ async def build_world(api: Api) -> World:
         ],
         "station": stations,
         "stay": [await _a_stay(api, station) for station in stations],
+        "document": [await _a_document(api, station) for station in stations],
         "person": [await _a_person(api, case) for case in cases[:2]],
         "campaign": [await _a_campaign(api, region, n) for n, region in enumerate(NEAR_BY)],
         "note": [await _a_note(api, region) for region in (ZHONGSHAN, XIGANG)],
@@ -114,7 +116,9 @@ async def _stations(api: Api) -> list[Thing]:
     for region, (lon, lat) in NEAR_BY.items():
         house = {**a_facility(f"ST{region}"), "lon": lon, "lat": lat}
         id_ = (await admin.did("/api/facilities", house))["id"]
-        found.append(Thing(region, {}, (region, CITY), facilities=(UUID(id_),), body={"facility_id": id_}))
+        found.append(
+            Thing(region, {"facility_id": id_}, (region, CITY), facilities=(UUID(id_),), body={"facility_id": id_})
+        )
     return found
 
 
@@ -123,6 +127,20 @@ async def _a_stay(api: Api, station: Thing) -> Thing:
     staff = await api.person("station_staff", regions=station.regions[:1], facility_id=station.facilities[0])
     done = await staff.did("/api/stays", {"person": {}})
     return Thing(station.name, {"stay_id": done["stay_id"]}, station.regions, facilities=station.facilities)
+
+
+async def _a_document(api: Api, station: Thing) -> Thing:
+    """A notice that no help is given, issued there."""
+    staff = await api.person("station_staff", regions=station.regions[:1], facility_id=station.facilities[0])
+    wanted = {"no_help": {"ground": "has_support", "told": "表兄家"}}
+    done = await staff.did(f"/api/facilities/{station.facilities[0]}/no-help-notice", wanted)
+    return Thing(
+        station.name,
+        {"document_id": done["document_id"]},
+        station.regions,
+        owner=staff.me.id,
+        facilities=station.facilities,
+    )
 
 
 async def _people(api: Api, teams: dict[str, UUID], station: Thing) -> dict[str, Person]:
