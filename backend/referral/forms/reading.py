@@ -136,7 +136,7 @@ async def open_pdf(office: Office, document_id: UUID, *, by: Actor, now: datetim
             regions=document.regions,
             teams=document.teams,
             case_id=document.case_id,
-            data={"document_id": document.id, "person_id": document.person_id},
+            data={"document_id": document.id, **({"person_id": document.person_id} if document.person_id else {})},
         )
         await log.append(tx, office.city_id, [entry], now=now)
     return document
