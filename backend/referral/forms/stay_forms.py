@@ -71,7 +71,9 @@ class OfStay(Struct, frozen=True, kw_only=True):
     @property
     def leaving(self) -> Leaving | None:
         """How they left; None while they are there."""
-        return msgspec.convert(self.stay.leaving, Leaving) if self.stay.leaving else None
+        if self.stay.leaving:
+            return msgspec.convert(self.stay.leaving, Leaving)
+        return Leaving(how=self.stay.how) if self.stay.how else None
 
     @property
     def name(self) -> str:
