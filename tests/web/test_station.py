@@ -1,9 +1,12 @@
 """A station at night: who is brought in and signed for, who walks in, what is done for somebody unknown, and how they leave."""
 
+import re
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.api.builders import Person
@@ -39,6 +42,13 @@ async def _brought(town: Town, house: UUID, *people: dict[str, Any]) -> tuple[Pe
     }
     asked = await officer.did("/api/referrals", {"wish": wish})
     return officer, asked["referral_id"]
+
+
+def a_picture() -> bytes:
+    """A photo of somebody."""
+    with BytesIO() as out:
+        Image.new("RGB", (320, 400), (120, 130, 140)).save(out, "PNG")
+        return out.getvalue()
 
 
 async def _signs(page: Page, where: Locator) -> None:
@@ -121,7 +131,84 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     await form.get_by_role("button", name="登记入站").click()
     await expect(panel.locator("h2")).to_have_text("王小梅")
     await expect(panel.locator("[data-deadline]")).to_have_count(1)
+
+    # Who he is nobody knows: the notice is drafted, what must not be public is refused, and it goes out.
+    await page.locator("[data-stay]").first.click()
+    await expect(panel.locator("h2")).to_have_text("身份不明")
+    await panel.locator("[data-deadlines] [data-act=notice]").click()
+    notice = page.locator("[data-dialog=notice]")
+    text = notice.locator("[name=text]")
+    await expect(text).to_have_value(re.compile("老年.*大连市"))
+    await expect(text).not_to_have_value(re.compile("认知|痴呆"))
+    drafted = await text.input_value()
+    await text.fill(f"{drafted}患有痴呆。")
+    await notice.get_by_role("button", name="发布").click()
+    await expect(notice.get_by_role("alert")).to_contain_text("不得公开的内容：健康状况")
+    await text.fill(drafted)
+    await shot(page, "station-notice")
+    assert await looked_at(page) == []
+    await notice.get_by_role("button", name="发布").click()
+    await expect(panel.locator("[data-notice]")).to_contain_text("寻亲公告")
+    await expect(panel.locator("[data-deadlines] li").first).not_to_contain_text("发布寻亲公告")
+    await panel.locator("[data-deadlines] [data-act=dna]").click()
+    await page.locator("[data-dialog=dna]").get_by_role("button", name="登记为已提请").click()
+    await expect(panel.locator("[data-deadlines] [data-deadline=dna_answer]")).to_contain_text("还剩")
+    await panel.locator("[data-add-photo]").set_input_files(
+        {"name": "him.png", "mimeType": "image/png", "buffer": a_picture()}
+    )
+    await expect(panel.locator("[data-photo]")).to_have_count(1)
     await settled(page)
     await shot(page, "station")
     assert await looked_at(page) == []
-    await page.context.close()
+
+    # Where else he could go is shown with why not; his name is found; he may stay longer, and goes home with two.
+    await page.keyboard.press("r")
+    houses = page.locator("[data-dialog=refer]")
+    await expect(houses.locator("[data-houses]")).to_contain_text("眼下没有合适的机构")
+    await expect(houses.locator("[data-house=F02]")).to_contain_text("不接收")
+    await shot(page, "station-refer")
+    assert await looked_at(page) == []
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("i")
+    who = page.locator("[data-dialog=identify]")
+    await who.locator("[name=name]").fill("李长河")
+    await who.locator("[name=source]").select_option("police")
+    await who.locator("[name=home]").fill("沈阳市铁西区（演示）")
+    await who.get_by_role("button", name="保存身份").click()
+    await expect(panel.locator("h2")).to_have_text("李长河")
+    await expect(panel.locator("[data-deadlines] > ul > li")).to_have_count(1)
+    await page.keyboard.press("y")
+    longer = page.locator("[data-dialog=prolong]")
+    await longer.locator("[name=reason]").fill("等家属来站")
+    await longer.get_by_role("button", name="延长").click()
+    await expect(panel.locator("[data-arrival]")).to_contain_text("等家属来站")
+    await page.keyboard.press("l")
+    leave = page.locator("[data-dialog=leave]")
+    await expect(leave.locator("[data-how=left_by_self]")).to_be_disabled()
+    await leave.locator("[data-how=escorted_home]").check()
+    await expect(leave.locator("[data-missing]")).to_contain_text("车票")
+    await leave.locator("[name=to]").fill("沈阳市救助管理站")
+    await leave.locator("[name=tickets]").fill("G8012 次 5 车 3A、3B、3C")
+    await leave.locator("[data-escort='0']").fill("赵敏")
+    await leave.locator("[data-escort='1']").fill("孙强")
+    await expect(leave.locator("[data-missing]")).to_have_count(0)
+    await shot(page, "station-leave")
+    assert await looked_at(page) == []
+    await leave.get_by_role("button", name="登记离站").click()
+    await expect(panel.locator("[data-left]")).to_contain_text("护送返乡")
+    await expect(page.locator("[data-stay]")).to_have_count(1)
+    await expect(page.locator("[data-tab=left]")).to_have_text("近期离站 1")
+    await expect(page.locator("[data-room] [data-kind=men]")).to_contain_text("住 0")
+    assert not [url for url in asked if "/api/cases" in url or "/api/map" in url], "a station asks for its own alone"
+
+    # The shift leader reads the same desk and has nothing to press.
+    leader = await window_of(browser, town, "shift_leader")
+    await at_desk(leader, town, "station")
+    await leader.locator("[name=house]").select_option(str(house))
+    await expect(leader.locator("[data-stay]")).to_have_count(1)
+    await expect(leader.locator("[data-act]")).to_have_count(0)
+    wide = await leader.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    assert await looked_at(leader) == []
+    for window in (page, leader):
+        await window.context.close()

@@ -1,5 +1,5 @@
 /** What can be done for somebody at a station, and which of it meets which deadline. Pure. */
-import type { Deadline, StayFile } from './shapes'
+import type { Deadline, Desk, StayFile } from './shapes'
 
 export type Act =
   | 'identify'
@@ -13,6 +13,9 @@ export type Act =
   | 'prolong'
   | 'refer'
   | 'leave'
+
+/** What the form of an act is given. */
+export type ActProps = { act: Act; file: StayFile; desk: Desk }
 
 export const KEY_OF: Partial<Record<Act, string>> = { identify: 'I', prolong: 'Y', refer: 'R', leave: 'L' }
 
@@ -37,7 +40,7 @@ export function actsFor(file: Facts): Set<Act> {
   add(searched && stay.notice_at, 'renew', ...(stay.settlement_at ? [] : (['settle'] as const)))
   add(searched && !stay.dna_requested_at, 'dna')
   add(stay.dna_requested_at && !stay.dna_answered_at, 'dnaAnswer')
-  return new Set([...acts].filter(one => BUILT.has(one)))
+  return acts
 }
 
 const MEETS: readonly [kind: Deadline['kind'], act: Act][] = [
@@ -48,9 +51,6 @@ const MEETS: readonly [kind: Deadline['kind'], act: Act][] = [
   ['settlement', 'settle'],
   ['stay_at_most', 'leave'],
 ]
-
-/** What has a form at this desk. */
-export const BUILT: ReadonlySet<Act> = new Set<Act>(['identify', 'withdraw', 'dna', 'dnaAnswer', 'settle', 'prolong'])
 
 /** By deadline, the act that meets it, where it can be done now. */
 export const meeting = (acts: ReadonlySet<Act>): Partial<Record<Deadline['kind'], Act>> =>

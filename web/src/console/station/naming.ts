@@ -5,7 +5,7 @@ import type { StayShown } from './shapes'
 const [DAY, HOUR, MINUTE] = [86_400, 3_600, 60]
 
 export function useNaming() {
-  const { t, word } = useSay()
+  const { t, word, both } = useSay()
   /** 3 天 4 小时, 2 小时 10 分, 8 分: the two largest units, as people say it. */
   function long(seconds: number): string {
     const rest = Math.abs(Math.round(seconds))
@@ -22,5 +22,5 @@ export function useNaming() {
     count === 1 && people[0] ? looks(people[0]) : t('station.people', { n: count })
   const since = (stay: Pick<StayShown, 'arrived_at'>, now: number): string =>
     t('station.hereFor', { span: long((now - Date.parse(stay.arrived_at)) / 1000) })
-  return { t, word, long, left, looks, who, since }
+  return { t, word, both, long, left, looks, who, since }
 }
