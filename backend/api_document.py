@@ -60,6 +60,7 @@ from backend.referral.deadlines import How, StayClockKind
 from backend.referral.facilities import FacilityKind, Level
 from backend.referral.forms.document import FormKind, OfAStay
 from backend.referral.forms.no_help import NoHelpGround
+from backend.referral.home.returnee import EndReason, HomeNeed, ReturneeState, VisitOutcome, VisitState
 from backend.referral.person import (
     BodyPart,
     DocumentKind,
@@ -93,7 +94,7 @@ _WORDS: Final[dict[int, str]] = {
 NAME_THINGS: Final = frozenset(
     {
         *("/api/referrals", "/api/facilities/fitting", "/api/station", "/api/stays"),
-        *("/api/persons", "/api/persons/families"),
+        *("/api/persons", "/api/persons/families", "/api/returnees"),
     }
 )
 """Routes whose query or body names a case, a person or a facility that may not be there."""
@@ -123,10 +124,13 @@ NAMED: Final[Mapping[str, Any]] = {
     "DocumentKind": DocumentKind,
     "DutyState": DutyState,
     "EndGround": EndGround,
+    "EndReason": EndReason,
     "FacilityKind": FacilityKind,
     "FacilityLevel": Level,
     "FormKind": FormKind,
     "Hazard": Hazard,
+    "HomeNeed": HomeNeed,
+    "HomeVisitState": VisitState,
     "HowLeft": How,
     "IdentitySource": IdentitySource,
     "MarkKind": MarkKind,
@@ -147,6 +151,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "ReferralFrom": ReferralFrom,
     "ReferralState": ReferralState,
     "ReferralTo": ReferralTo,
+    "ReturneeState": ReturneeState,
     "Role": Role,
     "SamenessState": SamenessState,
     "SeasonName": SeasonName,
@@ -161,6 +166,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "Suspicion": Suspicion,
     "TakenGroup": Group,
     "Unit": Unit,
+    "VisitOutcome": VisitOutcome,
     "Vulnerability": Vulnerability,
     "Vulnerable": Vulnerable,
     "WishOnArrival": Wish,

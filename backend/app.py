@@ -60,6 +60,7 @@ from backend.web import EXCEPTION_HANDLERS, phone_clock, who_asks
 from mobile_api.dangers import dangers, promises
 from mobile_api.devices import Devices, notice_received
 from mobile_api.distress import call_for_help
+from mobile_api.home_visits import HomeVisits
 from mobile_api.officer import Offers, Officer, OnTheSpot
 from mobile_api.reports import Reports
 from mobile_api.sign_in import SecondFactor, SignInOut, feed_socket, feed_ticket
@@ -84,6 +85,7 @@ from ops.console.places import Places
 from ops.console.policy import PolicyByHand
 from ops.console.referrals import Referrals
 from ops.console.replay import Replay
+from ops.console.returnees import Returnees
 from ops.console.shift import ShiftNotes
 from ops.console.station import Stays, station_desk
 from ops.console.stock import Stock
@@ -100,7 +102,7 @@ ROUTES: list[Any] = [
     *(SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
-    *(Persons, Stays, station_desk, *DOCUMENTS),
+    *(Persons, Stays, station_desk, *DOCUMENTS, Returnees, HomeVisits),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
     *(

@@ -84,6 +84,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await _refer(api, staff)
     await _register_people(api, staff, case_id)
     await _at_the_station(api, staff)
+    await _after_return(api, staff)
     await _call_for_help(api, staff)
     await _supplies(staff)
     await _look_at_the_city(api, staff)
@@ -281,6 +282,47 @@ async def _papers(api: Api, desk: Person, stay_id: str, house: str) -> None:
     path = f"/api/facilities/{house}/no-help-notice"
     first = await desk.did(path, wanted)
     await desk.did(path, {**wanted, "replaces": first["document_id"]})
+
+
+async def _after_return(api: Api, staff: Staff) -> None:
+    """Somebody goes home from a station, is visited there, moves, and the visits end; another is registered by hand."""
+    house = (await staff.admin.did("/api/facilities", a_facility("H10")))["id"]
+    desk = await api.person("station_staff", regions=(CITY,), facility_id=UUID(house))
+    new = {"sex": "male", "age_band": "adult", "told": {"vulnerable": ["dementia"]}}
+    stay = await desk.did("/api/stays", {"person": new})
+    home = {
+        "region": "210202",
+        "street": "桃源街道",
+        "address": "解放路 9 号",
+        "contact": "女儿",
+        "phone": "0411-82500000",
+    }
+    leaving = {"how": "home", "receiver": "女儿", "relation_checked": True, "home": home}
+    await desk.did(f"/api/stays/{stay['stay_id']}/leave", {"leaving": leaving})
+    by_hand = {"person_id": stay["person_id"], "home": home, "since": "2016-07-25T08:00:00+08:00"}
+    returnee = (await staff.desk.did("/api/returnees", by_hand))["returnee_id"]
+    assert (await staff.desk.saw("/api/returnees", wanted="live"))["returnees"]
+    (visit,) = await staff.grid_worker.saw("/api/home-visits")
+    place = {"lon": IN_ZHONGSHAN[0], "lat": IN_ZHONGSHAN[1], "crs": "wgs84"}
+    found = {"outcome": "needs_help", "needs": ["medical"], "note": "断药", "place": place}
+    await staff.grid_worker.did(f"/api/home-visits/{visit['id']}/done", found)
+    path = f"/api/returnees/{returnee}"
+    assert (await staff.desk.saw(path))["visits"]
+    moved = {"region": "210203", "address": "新开路 3 号"}
+    await staff.desk.did(f"{path}/move", {"home": moved})
+    times = {"since": "2016-01-01T00:00:00+08:00", "until": "2016-12-31T00:00:00+08:00"}
+    await staff.desk.saw("/api/returnees/figures", **times)
+    await staff.desk.did(f"{path}/end", {"reason": "mistake", "note": "认错人"})
+    assert (await staff.desk.saw("/api/returnees", wanted="ended"))["returnees"]
+
+
+async def _returned(api: Api, staff: Staff) -> str:
+    """Somebody on the register of those who went home; the entry's id."""
+    case_id = await _reported(api, OUTSIDE, 1)
+    person = (await staff.desk.did("/api/persons", {"case_id": case_id}))["person_id"]
+    home = {"region": "210202", "address": "解放路 9 号"}
+    wanted = {"person_id": person, "home": home, "is_prone": True}
+    return str((await staff.desk.did("/api/returnees", wanted))["returnee_id"])
 
 
 async def _call_for_help(api: Api, staff: Staff) -> None:
@@ -515,6 +557,10 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
     filed = [await api.public.did("/api/reports", a_report(place)) for place in places]
     stock["POST /api/reports/{receipt}/details"] = [one["receipt"] for one in filed]
     stock["POST /api/visits/{visit_id}/done"] = [await _stayed_outside(api, staff) for _ in range(3)]
+    for verb in ("move", "end"):
+        stock[f"POST /api/returnees/{{returnee_id}}/{verb}"] = [await _returned(api, staff) for _ in range(3)]
+    entries = [await staff.desk.saw(f"/api/returnees/{await _returned(api, staff)}") for _ in range(3)]
+    stock["POST /api/home-visits/{visit_id}/done"] = [one["visits"][0]["id"] for one in entries]
     stock["POST /api/cases/{case_id}/unjoin"] = [await _joined(api, desk, n) for n in range(3)]
     stock["POST /api/distress/{distress_id}/answer"] = [
         (await (await api.person("officer", team_id=team)).did("/api/officer/distress"))["id"]

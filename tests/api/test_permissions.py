@@ -86,6 +86,7 @@ def _of_case(thing: Thing) -> dict[str, Any]:
 
 
 OPEN = Rule()
+A_HOME = {"address": "某街 2 号"}
 NOBODY_S = ("receipt", "document_code", "parked", "device", "notice")
 """What is asked about and nobody has: whoever may ask reads that it is not there."""
 # Written by the first who may; the others read that it overlaps, which is no want of permission.
@@ -210,6 +211,18 @@ ROUTES: dict[tuple[str, str], Rule] = {
         ("document:issue",), "station", lambda _: {"no_help": {"ground": "has_support", "told": "表兄家"}}
     ),
     # the station desk
+    ("GET", "/api/returnees"): Rule(("returnee:read",)),
+    ("GET", "/api/returnees/figures"): Rule(("returnee:read",)),
+    ("GET", "/api/returnees/{returnee_id}"): Rule(("returnee:read",), "returnee"),
+    ("POST", "/api/returnees"): Rule(
+        ("returnee:write",), "returnee", lambda t: {"person_id": t.body["person_id"], "home": A_HOME}
+    ),
+    ("POST", "/api/returnees/{returnee_id}/move"): Rule(("returnee:write",), "returnee", lambda _: {"home": A_HOME}),
+    ("POST", "/api/returnees/{returnee_id}/end"): Rule(
+        ("returnee:write",), "returnee", lambda _: {"reason": "mistake", "note": "认错人"}
+    ),
+    ("GET", "/api/home-visits"): Rule(("visit:read",)),
+    ("POST", "/api/home-visits/{visit_id}/done"): Rule(("visit:do",), "returnee", lambda _: {"outcome": "not_at_home"}),
     ("GET", "/api/station"): Rule(("stay:read",)),
     ("POST", "/api/stays"): Rule(
         ("stay:write",), "station", lambda t: {"facility_id": t.body["facility_id"], "person": {}}

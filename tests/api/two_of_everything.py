@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from backend import db, log
 from backend.access.actor import SYSTEM
@@ -102,6 +102,7 @@ async def build_world(api: Api) -> World:
         "station": stations,
         "stay": [await _a_stay(api, station) for station in stations],
         "document": [await _a_document(api, station) for station in stations],
+        "returnee": [await _a_returnee(api, case) for case in cases[:2]],
         "person": [await _a_person(api, case) for case in cases[:2]],
         "campaign": [await _a_campaign(api, region, n) for n, region in enumerate(NEAR_BY)],
         "note": [await _a_note(api, region) for region in (ZHONGSHAN, XIGANG)],
@@ -247,6 +248,20 @@ async def _of_the_city(api: Api, teams: list[UUID]) -> dict[str, list[Thing]]:
     made = await admin.did("/api/facilities", a_facility("T01"))
     found["facility"].append(Thing("a facility", {"facility_id": made["id"]}, (ZHONGSHAN, CITY)))
     return found
+
+
+async def _a_returnee(api: Api, case: Thing) -> Thing:
+    """Somebody of the case who went home in its region, with a visit that is due."""
+    leader = await api.person("shift_leader")
+    person = (await leader.did("/api/persons", {"case_id": case.ids["case_id"]}))["person_id"]
+    home = {"region": case.regions[0], "address": "某街 1 号"}
+    made = await leader.did("/api/returnees", {"person_id": person, "home": home, "is_prone": True})
+    ids = {"returnee_id": made["returnee_id"]}
+    async with api.office.db.connect() as tx:
+        v = db.home_visits.c
+        query = select(v.id).where(v.returnee_id == UUID(made["returnee_id"]))
+        ids["visit_id"] = str((await tx.execute(query)).scalar_one())
+    return Thing(case.name, ids, (case.regions[0], CITY), body={"person_id": person})
 
 
 async def _a_referral(boss: Person, case: Thing) -> Thing:

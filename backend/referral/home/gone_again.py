@@ -63,6 +63,7 @@ async def _open_case(tx: AsyncConnection, office: Office, ids: list[UUID], retur
     c = db.cases.c
     linked = [one.case_id for one in await rows.links_of(tx, office, ids) if one.case_id != returnee.case_id]
     query = select(c.id).where(c.city_id == office.city_id, c.id.in_(linked), c.stage.in_(OPEN_STAGES))
+    query = query.where(c.opened_at > returnee.since)
     found: UUID | None = (await tx.execute(query.order_by(c.opened_at.desc()).limit(1))).scalar()
     return found
 

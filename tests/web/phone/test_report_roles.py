@@ -1,12 +1,14 @@
 """Taxi drivers report by one tap, grid workers visit their people: from the phone, with and without network."""
 
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from backend.geo.place import LonLat, distance_m
-from tests.api.builders import ZHONGSHAN
+from tests.api.builders import XIGANG, ZHONGSHAN
 from tests.web.conftest import Shot
 from tests.web.phone.hand import Phone, a_phone
 from tests.web.phone.test_report import case_of, receipt_of, see, send, sighting_of
@@ -111,6 +113,77 @@ async def test_a_grid_worker_visits_who_is_due_also_without_network(town: Town, 
         await expect(page.locator("[data-visited]")).to_have_count(0)
 
 
+async def somebody_went_home(town: Town, name: str, address: str) -> None:
+    """Somebody who is prone to be on the street again went home in Xigang almost two months ago."""
+    leader = await town.somebody("shift_leader")
+    case_id = await town.report((121.6001, 38.9301), description="说不清住处的中年人")
+    person = (await leader.did("/api/persons", {"case_id": str(case_id), "sex": "male", "age_band": "adult"}))[
+        "person_id"
+    ]
+    await leader.did(f"/api/persons/{person}/identify", {"identity": {"name": name}, "source": "family"})
+    await leader.did(f"/api/persons/{person}/unlink", {"case_id": str(case_id)})
+    home: dict[str, Any] = {
+        "region": XIGANG,
+        "street": "日新街道",
+        "address": address,
+        "contact": "姐姐",
+        "phone": "0411-83600000",
+    }
+    home |= {"note": "傍晚在家；先打电话，不要穿制服", "grounds": ["mental_illness"]}
+    went = (town.now() - timedelta(days=55)).isoformat()
+    await leader.did("/api/returnees", {"person_id": person, "home": home, "since": went})
+
+
+async def test_a_grid_worker_visits_those_who_went_home_also_without_network(
+    town: Town, browser: Browser, shot: Shot
+) -> None:
+    for name, address in (("赵德海", "香炉礁 12 号 3 楼"), ("孙立", "新开路 40 号"), ("周平", "北岗街 7 号")):
+        await somebody_went_home(town, name, address)
+    async with a_phone(browser, town, at=(121.6005, 38.9275)) as phone:
+        page = phone.page
+        await phone.sign_in("grid_worker", regions=(XIGANG,))
+        cards = page.locator("[data-home-visit]")
+        await expect(cards).to_have_count(3)
+        await expect(cards.first).to_contain_text("先打电话，不要穿制服")
+        await expect(cards.first).to_contain_text("精神障碍")
+        await shot(page, "phone-home-visits")
+        assert await phone.grave_faults() == []
+        await phone.offline()
+        await phone.close()
+        await phone.open("grid")
+        page = phone.page
+        card = page.locator("[data-home-visit]", has_text="赵德海")
+        await card.locator("[data-visited]").click()
+        await card.locator("[data-outcome=needs_help]").click()
+        await expect(card.locator("[data-send-visit]")).to_be_disabled()
+        await card.locator("[data-need=medical]").click()
+        await card.locator("[name=note]").fill("断药半个月，姐姐送不动")
+        await card.scroll_into_view_if_needed()
+        await shot(page, "phone-home-visit")
+        await card.locator("[data-send-visit]").click()
+        await expect(card.locator("[data-settled]")).to_contain_text("在家，需要帮助")
+        card = page.locator("[data-home-visit]", has_text="孙立")
+        await card.locator("[data-visited]").click()
+        await card.locator("[data-outcome=gone_again]").click()
+        await expect(card.get_by_text("将立即立案寻找")).to_be_visible()
+        await card.locator("[data-send-visit]").click()
+        before = await cases_in(town)
+        await phone.offline(False)
+        await phone.sent()
+        assert await cases_in(town) == before + 1, "gone again: a case at once"
+        card = page.locator("[data-home-visit]", has_text="周平")
+        await card.locator("[data-visited]").click()
+        await card.locator("[data-outcome=moved]").click()
+        await expect(card.locator("[name=region] option")).not_to_have_count(1)
+        await card.locator("[name=region]").select_option(label="中山区")
+        await card.locator("[name=address]").fill("人民路 1 号")
+        await card.locator("[data-send-visit]").click()
+        await phone.sent()
+        await page.get_by_role("button", name="刷新").click()
+        await expect(page.locator("[data-home-visit]", has_text="周平")).to_have_count(0)
+        await expect(page.locator("[data-home-visit]", has_text="赵德海")).to_contain_text("第 2 次回访")
+
+
 @pytest.mark.parametrize(
     ("role", "pages"),
     [(None, ["", "report", "receipt", "queue"]), ("driver", ["drive", "receipt"]), ("grid_worker", ["grid", "report"])],
@@ -161,7 +234,7 @@ async def test_who_signs_out_leaves_no_list_of_people_behind(town: Town, browser
 
 
 async def _gone(phone: Phone) -> None:
-    assert "visits" not in await phone.page.evaluate(_KEYS)
+    assert not {"visits", "home-visits"} & set(await phone.page.evaluate(_KEYS))
 
 
 _KEYS = """

@@ -1,5 +1,6 @@
 /** All words of the phone: one part per face. */
 import { makeWords } from '@/shared/words'
+import { home } from '@/shared/words/home'
 import { words as signature } from '@/shared/signature/words'
 import { words as officer } from './officer/words'
 import { words as push } from './push/words'
@@ -7,4 +8,4 @@ import { words as queue } from './queue/words'
 import { words as report } from './report/words'
 import { words as phone } from './phone-words'
 
-export const i18n = makeWords({ phone, queue, push, report, officer, signature })
+export const i18n = makeWords({ phone, queue, push, report, officer, signature, home })

@@ -10,6 +10,7 @@ const PAGES: Record<string, string> = {
   decline: 'task',
   found: 'found',
   visit: 'grid',
+  home_visit: 'grid',
 }
 
 export function mendPage(action: Action): RouteLocationRaw | null {
