@@ -29,7 +29,7 @@ format-check:
 # --- the web apps: Node.js and npm are those of .venv ------------------------------------------------------------------
 
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix web
-WEB_SOURCES = $(shell find web/src web/public web/phone -type f -not -name 'schema.ts') web/index.html web/vite.config.ts
+WEB_SOURCES = $(shell find web/src web/public web/phone -type f -not -name 'schema.ts') web/index.html web/check.html web/vite.config.ts
 
 web/node_modules/.installed: web/package-lock.json
 	@echo '准备网页组件（首次需要一两分钟） Preparing the packages of the web apps (a minute or two the first time)'

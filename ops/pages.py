@@ -1,4 +1,4 @@
-"""The web apps as the server hands them out: the control room at `/`, the phone app at `/m/`, and what they load.
+"""The web apps as the server hands them out: the control room at `/`, the phone app at `/m/`, the check of documents at `/check`.
 
 Built by `make web` into web/dist; packed once by gzip, since a phone loads them over a weak network.
 """
@@ -62,6 +62,12 @@ NOT_BUILT: Final = (
 async def console_page(request: AnyRequest) -> Response[Any]:
     """The control room. Its files have names that change with their content; the page itself is always asked anew."""
     return await _page(BUILT / "index.html", request)
+
+
+@get(["/check", "/check/{code:str}"], include_in_schema=False, media_type="text/html", opt={COMES_PACKED: True})
+async def check_page(request: AnyRequest) -> Response[Any]:
+    """Where the QR code of a document leads: whether it is genuine. The page reads the code from its own address."""
+    return await _page(BUILT / "check.html", request)
 
 
 @get("/m", include_in_schema=False, media_type="text/html", opt={COMES_PACKED: True})
@@ -131,11 +137,11 @@ def pages(tls_folder: Path | None = None) -> list[Any]:
 
 def _pages() -> list[Any]:
     if not (BUILT / "assets").is_dir() or not (BUILT / "m" / "assets").is_dir():
-        return [console_page, phone_page]
+        return [console_page, phone_page, check_page]
     beside = [_beside(f"/m/{name}", BUILT / "m" / name, media_type) for name, media_type in PHONE_FILES.items()]
     icon = _beside("/icon.svg", BUILT / "icon.svg", "image/svg+xml")
     return [
-        *(console_page, icon, _assets("/assets", BUILT / "assets")),
+        *(console_page, check_page, icon, _assets("/assets", BUILT / "assets")),
         *(phone_page, phone_page_by_name, *beside, _assets("/m/assets", BUILT / "m" / "assets")),
     ]
 

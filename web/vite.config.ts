@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
+const page = (name: string) => fileURLToPath(new URL(`./${name}.html`, import.meta.url))
+
 // The server hands out `dist`; while building, `npm run dev` passes what is not a page on to a server on port 8080.
 export default defineConfig({
   plugins: [vue()],
@@ -11,7 +13,7 @@ export default defineConfig({
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 1500,
-    rolldownOptions: { input: { console: fileURLToPath(new URL('./index.html', import.meta.url)) } },
+    rolldownOptions: { input: { console: page('index'), check: page('check') } },
   },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 })
