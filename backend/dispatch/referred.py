@@ -20,7 +20,7 @@ from backend.office import Office
 ON_THE_WAY: Final[frozenset[ReferralState]] = frozenset({"offered", "accepted"})
 """Asked, or expected. Whoever stands at the door already is handed over or refused there, whatever becomes of the case."""
 
-Because = Literal["handled_otherwise", "case_voided", "case_joined"]
+Because = Literal["handled_otherwise", "case_voided", "case_joined", "left_the_house"]
 
 
 async def withdrawn_with(
@@ -36,12 +36,13 @@ async def withdrawn_with(
     r = db.referrals.c
     mine = (r.case_id == case.id, r.state.in_(states), r.from_kind.in_(("team", "desk")))
     live = await find.fetch(tx, office, Referral, find.rows_of(Referral, office, *mine).with_for_update())
-    return [await _withdrawn(tx, office, before, because, now) for before in live]
+    return [await withdrawn(tx, office, before, because, now) for before in live]
 
 
-async def _withdrawn(tx: AsyncConnection, office: Office, before: Referral, because: Because, now: datetime) -> Change:
+async def withdrawn(tx: AsyncConnection, office: Office, before: Referral, because: Because, now: datetime) -> Change:
+    """One that is held, taken back because of something else that happened."""
     over = await ended(tx, office, before, now, state="withdrawn", because=because, alarm=None)
-    told = ["receiver"] if because == "handled_otherwise" else ["giver", "receiver"]
+    told = ["giver", "receiver"] if because in ("case_voided", "case_joined") else ["receiver"]
     return change_of("referral.withdrawn", over, before, told=told, was=before.state, because=because)
 
 

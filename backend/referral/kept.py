@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.dispatch import find
-from backend.dispatch.change import Command
+from backend.dispatch.change import Command, record
 from backend.dispatch.records import Referral, ReferralPerson
+from backend.dispatch.referred import withdrawn
 from backend.errors import Conflict, NotFound
 from backend.office import Office
 from backend.referral import places, stay_clocks
@@ -139,6 +140,32 @@ async def moved_on(tx: AsyncConnection, office: Office, referral: Referral, comm
     for group in await _groups(tx, office, ids):
         await _leaves(tx, office, referral, group, command)
     return [(one, msgspec.structs.replace(one, released_at=command.now)) for one in before if one.released_at is None]
+
+
+async def lock_given(tx: AsyncConnection, office: Office, stay_id: UUID) -> Referral | None:
+    """The referral by which a house holds out somebody who stays there. Ask before the register is held."""
+    stay = await registered.get_stay(tx, office, stay_id)
+    live = await _given(tx, office, stay)
+    return None if live is None else await referrals.lock(tx, office, live.id)
+
+
+async def take_back(tx: AsyncConnection, office: Office, stay: Stay, given: Referral | None, command: Command) -> None:
+    """Whoever leaves otherwise is held out to nobody by that house any more. given: as it was locked. Raises Conflict `being_referred`."""
+    live = await _given(tx, office, stay)
+    if live is None:
+        return
+    if given is None or given.id != live.id:  # offered a moment ago
+        zh, en = "此人刚被转介，请重试。", "They have just been referred: try again."
+        raise Conflict(zh, en, code="being_referred")
+    once = msgspec.structs.replace(command, id=None)  # the answer to the command is the leaving's
+    await record(tx, office, once, await withdrawn(tx, office, live, "left_the_house", command.now))
+
+
+async def _given(tx: AsyncConnection, office: Office, stay: Stay) -> Referral | None:
+    person = await registered.get_person(tx, office, stay.person_id)
+    group = await registered.group_of(tx, office, person.root_id)
+    live = await live_referral(tx, office, [one.id for one in group])
+    return live if live is not None and live.from_facility == stay.facility_id else None
 
 
 async def _brought_there(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from backend.errors import Invalid
-from backend.referral.person import Person
+from backend.referral.person import MARK_NAMES, PART_NAMES, Person
 
 Line = Annotated[str, Meta(max_length=200)]
 
@@ -46,15 +46,6 @@ _AGE: Final = {
     "old": "老年",
     "unknown": "年龄不详",
 }
-_MARK: Final = {
-    "scar": "疤痕", "tattoo": "纹身", "birthmark": "胎记", "missing_limb": "肢体缺失", "deformity": "肢体特征",
-    "teeth": "牙齿特征", "glasses": "戴眼镜", "hair": "发型", "other": "其他特征",
-}  # fmt: skip
-_WHERE: Final = {
-    "head": "头部", "face": "面部", "neck": "颈部", "trunk": "躯干", "back": "背部", "left_arm": "左臂", "right_arm": "右臂",
-    "left_hand": "左手", "right_hand": "右手", "left_leg": "左腿", "right_leg": "右腿", "unknown": "",
-}  # fmt: skip
-
 _FORBIDDEN: Final[tuple[tuple[str, re.Pattern[str], str, str], ...]] = (
     ("document_number", re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)|(?<!\d)\d{15}(?!\d)"), "证件号码", "the number of a document"),
     ("private_phone", re.compile(r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)"), "个人手机号码", "a private phone number"),
@@ -100,7 +91,7 @@ def _who(person: Person) -> str:
 
 def _looks(person: Person) -> str:
     marks = [
-        f"{_WHERE[mark.where]}{_MARK[mark.kind]}"
+        f"{PART_NAMES[mark.where]}{MARK_NAMES[mark.kind]}"
         + (f"（{mark.words}）" if mark.words and not _named(mark.words) else "")
         for mark in person.told.marks
     ]

@@ -42,6 +42,14 @@ SOURCE_NAMES: Final[dict[str, tuple[str, str]]] = {
     "face_recognition": ("人像比对", "face recognition"),
     "other": ("其他", "otherwise"),
 }
+MARK_NAMES: Final[dict[str, str]] = {
+    "scar": "疤痕", "tattoo": "纹身", "birthmark": "胎记", "missing_limb": "肢体缺失", "deformity": "肢体特征",
+    "teeth": "牙齿特征", "glasses": "戴眼镜", "hair": "发型", "other": "其他特征",
+}  # fmt: skip
+PART_NAMES: Final[dict[str, str]] = {
+    "head": "头部", "face": "面部", "neck": "颈部", "trunk": "躯干", "back": "背部", "left_arm": "左臂", "right_arm": "右臂",
+    "left_hand": "左手", "right_hand": "右手", "left_leg": "左腿", "right_leg": "右腿", "unknown": "",
+}  # fmt: skip
 KINDS_OF_PLACE: Final[dict[str, str]] = {"male": "men", "female": "women"}
 
 Line = Annotated[str, Meta(max_length=200)]

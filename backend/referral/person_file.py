@@ -1,7 +1,7 @@
-"""Reading the register: the list, one person with everything about them as far as whoever asks may see it, and searching by name.
+"""Reading the register: the list, and one person with everything about them as far as whoever asks may see it.
 
-A list tells nobody's name. Opening a file and searching are looks, each written down (DOMAIN §8). Who somebody is needs
-`identity:read` besides `person:read`.
+A list tells nobody's name. Opening a file is a look, written down (DOMAIN §8). Who somebody is needs `identity:read` besides
+`person:read`. Searching is in `backend.referral.person_search`.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from msgspec import Struct
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import db, log, personal
+from backend import db, log
 from backend.access.actor import Actor
 from backend.access.permissions import Object, allowed, demand, scopes
 from backend.dispatch.looking import AGAIN_AFTER
-from backend.errors import Invalid
 from backend.intake.looks import AgeBand, Sex
 from backend.office import Office
 from backend.referral import likeness
 from backend.referral import register_rows as rows
 from backend.referral.person import Identity, IdentitySource, Person, Sameness, SamenessState, ToldOf, object_of
 from backend.referral.person_photos import PersonPhoto, photos_of
+from backend.referral.person_story import Story, story_of
 
 PAGE = 50
 
@@ -41,15 +41,19 @@ class PersonShown(Struct, frozen=True, kw_only=True):
     listed_at: datetime | None
     created_at: datetime
     from_case: UUID | None
+    regions: list[str]
     merged_into: UUID | None
     root_id: UUID
 
 
 class PersonPage(Struct, frozen=True):
-    """People, newest first; `next` is the cursor of the following page, None at the end."""
+    """People, newest first; `next` is the cursor of the following page, None at the end. photos, suggested: by record, how many photos
+    there are, and how many other records may be the same person."""
 
     people: list[PersonShown]
     next: str | None
+    photos: dict[UUID, int] = {}
+    suggested: dict[UUID, int] = {}
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -95,11 +99,14 @@ class Suggested(Struct, frozen=True, kw_only=True):
 
 
 class PersonFile(Struct, frozen=True, kw_only=True):
-    """Everything about one person: the record that stands first, then those found to be the same."""
+    """Everything about one person: the record that stands first, then those found to be the same. relatives: of the same family in a
+    case, as far as whoever asks may know of them."""
 
     records: list[Record]
     cases: list[CaseOf]
     suggestions: list[Suggested]
+    story: Story
+    relatives: list[PersonShown]
 
 
 async def list_people(
@@ -110,12 +117,13 @@ async def list_people(
     case_id: UUID | None = None,
     identified: bool | None = None,
     listed: bool | None = None,
+    suggested: bool | None = None,
     before: tuple[datetime, UUID] | None = None,
 ) -> list[PersonShown]:
     """The records that stand and that the actor may see, newest first, one page."""
     demand(office.city.policy.roles, by, "person:read")
     p = db.persons.c
-    wanted: list[ColumnElement[bool]] = [p.root_id.in_(_visible(office, by)), p.merged_into.is_(None)]
+    wanted: list[ColumnElement[bool]] = [p.root_id.in_(visible_roots(office, by)), p.merged_into.is_(None)]
     if case_id is not None:
         links = db.case_people.c
         there = and_(links.city_id == office.city_id, links.case_id == case_id, links.unlinked_at.is_(None))
@@ -126,43 +134,16 @@ async def list_people(
         wanted.append(p.is_identified.is_(identified))
     if listed is not None:
         wanted.append(p.listed_at.is_not(None) if listed else p.listed_at.is_(None))
+    if suggested is not None:
+        wanted.append(p.id.in_(_suggested_ids(office)) if suggested else p.id.not_in(_suggested_ids(office)))
     if before is not None:
         wanted.append(tuple_(p.created_at, p.id) < tuple_(literal(before[0]), literal(before[1])))
     query = select(*_SHOWN).where(p.city_id == office.city_id, *wanted).order_by(p.created_at.desc(), p.id.desc())
     return [PersonShown(**row._mapping) for row in await tx.execute(query.limit(PAGE))]
 
 
-async def find_people(office: Office, *, name: str, id_number: str, by: Actor, now: datetime) -> list[PersonShown]:
-    """The people of this name or document, by blind index alone. A look, without what was asked for. Raises Invalid."""
-    roles = office.city.policy.roles
-    demand(roles, by, "person:read")
-    demand(roles, by, "identity:read")
-    if not name.strip() and not id_number.strip():
-        raise Invalid("请输入姓名或证件号码。", "Type a name or the number of a document.", field="name")
-    async with office.begin() as tx:
-        found = await _named(tx, office, by, name, id_number)
-        regions = office.city.lineage(by.regions)
-        entry = log.Entry(
-            kind="look.person_searched", actor=by, occurred_at=now, regions=regions, data={"found": len(found)}
-        )
-        await log.append(tx, office.city_id, [entry], now=now)
-    return found
-
-
-async def _named(tx: AsyncConnection, office: Office, by: Actor, name: str, id_number: str) -> list[PersonShown]:
-    p = db.persons.c
-    wanted: list[ColumnElement[bool]] = []
-    if name.strip():
-        wanted.append(p.name_index.in_(personal.name_indexes(office.ring, name)))
-    if id_number.strip():
-        wanted.append(p.id_number_index.in_(personal.id_number_indexes(office.ring, id_number)))
-    mine = and_(p.city_id == office.city_id, p.root_id.in_(_visible(office, by)))
-    query = select(*_SHOWN).where(mine, *wanted).order_by(p.created_at.desc(), p.id.desc())
-    return [PersonShown(**row._mapping) for row in await tx.execute(query.limit(PAGE))]
-
-
 async def open_file(office: Office, person_id: UUID, *, by: Actor, now: datetime) -> PersonFile:
-    """Everything about one person; every look is an event. Raises NotAllowed, NotFound."""
+    """Everything about one person; a look, written down once in ten minutes for one who looks. Raises NotAllowed, NotFound."""
     roles = office.city.policy.roles
     demand(roles, by, "person:read")
     async with office.begin() as tx:
@@ -171,8 +152,16 @@ async def open_file(office: Office, person_id: UUID, *, by: Actor, now: datetime
         what = object_of(group)
         demand(roles, by, "person:read", what)
         file = await _file(tx, office, by, person.root_id, group)
-        await look(tx, office, "look.person_read", person.root_id, what, by=by, now=now)
+        if not await looked_lately(tx, office, person.root_id, by, now):
+            await look(tx, office, "look.person_read", person.root_id, what, by=by, now=now)
     return file
+
+
+def _suggested_ids(office: Office) -> Any:
+    """Records of which somebody has to decide whether another is the same person."""
+    s = db.person_suggestions.c
+    waiting = (s.city_id == office.city_id, s.state == "open")
+    return select(s.person_id).where(*waiting).union(select(s.other_id).where(*waiting))
 
 
 async def look(
@@ -202,6 +191,7 @@ async def _file(tx: AsyncConnection, office: Office, by: Actor, root: UUID, grou
     ids = [one.id for one in group]
     named = allowed(office.city.policy.roles, by, "identity:read", object_of(group))
     photos = await photos_of(tx, office, ids)
+    story = await story_of(tx, office, by, group)
     first = sorted(group, key=lambda one: (one.id != root, one.created_at, one.id))
     return PersonFile(
         records=[
@@ -215,7 +205,15 @@ async def _file(tx: AsyncConnection, office: Office, by: Actor, root: UUID, grou
         ],
         cases=await _cases(tx, office, ids),
         suggestions=await _suggested(tx, office, by, ids),
+        story=story,
+        relatives=await _relatives(tx, office, by, story.family),
     )
+
+
+async def _relatives(tx: AsyncConnection, office: Office, by: Actor, ids: Sequence[UUID]) -> list[PersonShown]:
+    p = db.persons.c
+    mine = (p.city_id == office.city_id, p.id.in_(ids), p.root_id.in_(visible_roots(office, by)))
+    return [PersonShown(**row._mapping) for row in await tx.execute(select(*_SHOWN).where(*mine).order_by(p.number))]
 
 
 async def _cases(tx: AsyncConnection, office: Office, ids: Sequence[UUID]) -> list[CaseOf]:
@@ -241,7 +239,9 @@ async def _suggested(tx: AsyncConnection, office: Office, by: Actor, ids: Sequen
     between = [one for one in found if not {one.person_id, one.other_id} <= set(ids)]
     others = {one.person_id if one.person_id not in ids else one.other_id for one in between}
     p = db.persons.c
-    query = select(*_SHOWN).where(p.city_id == office.city_id, p.id.in_(others), p.root_id.in_(_visible(office, by)))
+    query = select(*_SHOWN).where(
+        p.city_id == office.city_id, p.id.in_(others), p.root_id.in_(visible_roots(office, by))
+    )
     known = {row.id: PersonShown(**row._mapping) for row in await tx.execute(query)}
     return [_as_seen(one, known, ids) for one in between if {one.person_id, one.other_id} & known.keys()]
 
@@ -271,7 +271,7 @@ def shown(person: Person) -> PersonShown:
 _SHOWN: list[Any] = [db.persons.c[name] for name in PersonShown.__struct_fields__]
 
 
-def _visible(office: Office, by: Actor) -> Any:
+def visible_roots(office: Office, by: Actor) -> Any:
     """The roots of the people of whom the actor may see any record: the same rule as `permissions.allowed`."""
     p = db.persons.c
     conditions: list[ColumnElement[bool]] = []

@@ -28,7 +28,7 @@ from backend.referral.deadlines import STILL_SEARCHED
 from backend.referral.facilities import Facility, facility_for
 from backend.referral.home import relapse, returning
 from backend.referral.house import place_in
-from backend.referral.kept import Kept, kept_for, released, was_handed_to
+from backend.referral.kept import Kept, kept_for, lock_given, released, take_back, was_handed_to
 from backend.referral.person import CasePerson, Identity, IdentitySource, Person, object_of
 from backend.referral.register import NewPerson
 from backend.referral.register_rows import Done, Rows
@@ -125,6 +125,7 @@ async def let_leave(office: Office, stay_id: UUID, leaving: Leaving, command: Co
     async with office.begin() as tx:
         if (done := await rows.earlier(tx, office, command)) is not None:
             return done
+        given = await lock_given(tx, office, stay_id)
         stay, group = await held(tx, office, stay_id, command)
         demand_present(stay)
         person = await rows.get_person(tx, office, stay.person_id)
@@ -132,6 +133,7 @@ async def let_leave(office: Office, stay_id: UUID, leaving: Leaving, command: Co
         kept = msgspec.to_builtins(leaving)
         gone = {"state": "left", "left_at": command.at, "left_by": command.by.id, "how": leaving.how, "leaving": kept}
         after = msgspec.structs.replace(stay, **gone)
+        await take_back(tx, office, stay, given, command)
         listed = _listed(person, leaving, command)
         facts: dict[str, Any] = {"how": leaving.how}
         if leaving.how in UP_AT_ONCE:

@@ -17,9 +17,10 @@ from backend.intake.looks import AgeBand, Sex
 from backend.intake.photo_rows import KeptPhoto, read_photo
 from backend.intake.photo_store import PhotoStore
 from backend.office import Office
-from backend.referral import case_people, person_file, person_photos, register, sameness
+from backend.referral import case_people, person_file, person_photos, person_search, register, sameness
 from backend.referral.person import NOBODY, Identity, IdentitySource, ToldOf
-from backend.referral.person_file import PAGE, PersonFile, PersonPage, PersonShown
+from backend.referral.person_file import PAGE, PersonFile, PersonPage
+from backend.referral.person_search import PeopleWanted, PersonFound
 from backend.referral.register import Description, MetIn, NewPerson
 from backend.referral.register_rows import Done
 from backend.web import CommandBody, Empty, command
@@ -74,13 +75,6 @@ class Family(CommandBody, frozen=True, kw_only=True):
     person_ids: Annotated[list[UUID], Meta(min_length=1, max_length=50)]
 
 
-class SearchPeople(Struct, frozen=True, forbid_unknown_fields=True):
-    """A name, the number of a document, or both."""
-
-    name: Annotated[str, Meta(max_length=60)] = ""
-    id_number: Annotated[str, Meta(max_length=40)] = ""
-
-
 class PersonPhotoForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A photo, and the client's id for it."""
 
@@ -102,16 +96,28 @@ class Persons(Controller):
         case_id: FromQuery[UUID | None] = None,
         identified: FromQuery[bool | None] = None,
         listed: FromQuery[bool | None] = None,
+        suggested: FromQuery[bool | None] = None,
         cursor: FromQuery[str | None] = None,
     ) -> PersonPage:
-        """新登记在前，不含姓名和描述。listed：是否在重点人员名单上。 Newest first, without names or descriptions. listed: on the list of vulnerable people."""
+        """新登记在前，不含姓名和描述。listed：是否在重点人员名单上；suggested：是否有待判断的疑似重复。
+
+        Newest first, without names or descriptions. listed: on the list of vulnerable people; suggested: another may be the same.
+        """
         before = decode_cursor(cursor) if cursor else None
         async with office.db.connect() as tx:
             found = await person_file.list_people(
-                tx, office, by, case_id=case_id, identified=identified, listed=listed, before=before
+                tx,
+                office,
+                by,
+                case_id=case_id,
+                identified=identified,
+                listed=listed,
+                suggested=suggested,
+                before=before,
             )
+            photos, waiting = await person_search.counted(tx, office, [one.id for one in found])
         more = encode_cursor(found[-1].created_at, found[-1].id) if len(found) == PAGE else None
-        return PersonPage(found, more)
+        return PersonPage(found, more, photos, waiting)
 
     @post("/", summary="登记受助人员 Register somebody")
     async def add(
@@ -129,16 +135,19 @@ class Persons(Controller):
         met = MetIn(case_id=data.case_id, handling_id=data.handling_id)
         return await register.register_person(office, new, met, command("person.register", data.case_id, data, by, now))
 
-    @post("/search", summary="按姓名或证件号查找 Search by name or document", status_code=200)
+    @post("/search", summary="查找受助人员 Search for somebody", status_code=200)
     async def search(
         self,
-        data: JSONBody[SearchPeople],
+        data: JSONBody[PeopleWanted],
         by: NamedDependency[Actor],
         office: NamedDependency[Office],
         now: NamedDependency[datetime],
-    ) -> list[PersonShown]:
-        """须完全相同；每次查找都记入日志，不含所查内容。 Exact; every search is written to the log, without what was asked for."""
-        return await person_file.find_people(office, name=data.name, id_number=data.id_number, by=by, now=now)
+    ) -> list[PersonFound]:
+        """姓名、证件须完全相同并写明理由；体貌按描述、特征、口音查。每次查找都记入日志，不含所查内容。
+
+        A name or a document exactly, and why; looks by description, marks, accent. Every search is logged, without what was asked for.
+        """
+        return await person_search.find_people(office, data, by=by, now=now)
 
     @post("/families", summary="标明一家人 Say who belongs together", status_code=200)
     async def family(

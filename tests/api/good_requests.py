@@ -232,8 +232,10 @@ async def _register_people(api: Api, staff: Staff, case_id: str) -> None:
     await desk.did(f"{path}/describe", {"age_band": "adult", "is_listed": True})
     identity = {"name": "王小明", "id_number": "11010519491231002X", "born_on": "1949-12-31", "kin": "儿子"}
     await desk.did(f"{path}/identify", {"identity": identity, "source": "document"})
-    assert await desk.did("/api/persons/search", {"name": "王小明"})
-    assert (await desk.saw("/api/persons", case_id=case_id, identified="true", listed="true"))["people"]
+    assert await desk.did("/api/persons/search", {"name": "王小明", "reason": "family_asks"})
+    assert (await desk.saw("/api/persons", case_id=case_id, identified="true", listed="true", suggested="false"))[
+        "people"
+    ]
     kept = await desk.upload(f"{path}/photos", id=str(new_id()))
     assert kept.status_code == 201, kept.text
     assert (await desk.get(f"{path}/photos/{kept.json()['id']}")).status_code == 200

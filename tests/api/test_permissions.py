@@ -184,7 +184,9 @@ ROUTES: dict[tuple[str, str], Rule] = {
     # the register of people
     ("GET", "/api/persons"): Rule(("person:read",)),
     ("POST", "/api/persons"): _case("person:write", body=lambda t: {"case_id": t.ids["case_id"]}),
-    ("POST", "/api/persons/search"): Rule(("person:read", "identity:read"), body=lambda _: {"name": "王"}),
+    ("POST", "/api/persons/search"): Rule(
+        ("person:read", "identity:read"), body=lambda _: {"name": "王", "reason": "family_asks"}
+    ),
     ("POST", "/api/persons/families"): _person(lambda t: {**_of_case(t), "person_ids": [t.ids["person_id"]]}),
     ("GET", "/api/persons/{person_id}"): Rule(("person:read",), "person"),
     ("POST", "/api/persons/{person_id}/describe"): _person(lambda _: {"sex": "male"}),

@@ -52,6 +52,11 @@ NEVER: dict[str, str] = {
         SELECT p.id FROM referral_people p JOIN referrals r ON r.id = p.referral_id JOIN persons q ON q.id = p.person_id
         JOIN persons o ON o.root_id = q.root_id JOIN stays s ON s.person_id = o.id AND s.state = 'present'
         WHERE p.live AND r.from_facility IS DISTINCT FROM s.facility_id""",
+    "somebody held out by a house that they have left": """
+        SELECT r.id FROM referral_people p JOIN referrals r ON r.id = p.referral_id JOIN persons q ON q.id = p.person_id
+        WHERE p.live AND r.from_facility IS NOT NULL AND NOT EXISTS (
+            SELECT FROM stays s JOIN persons o ON o.id = s.person_id
+            WHERE o.root_id = q.root_id AND s.state = 'present' AND s.facility_id = r.from_facility)""",
     "somebody handed on and still there": """
         SELECT s.id FROM stays s JOIN referral_people p ON p.person_id = s.person_id JOIN referrals r ON r.id = p.referral_id
         WHERE s.state = 'present' AND r.state = 'handed_over' AND r.from_facility = s.facility_id

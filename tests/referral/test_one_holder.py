@@ -190,6 +190,21 @@ async def test_nobody_is_written_down_as_handed_on_by_hand(stations: Stations) -
         assert refused.value.code == "by_hand_over"
 
 
+async def test_whoever_leaves_otherwise_is_held_out_to_nobody_any_more(stations: Stations) -> None:
+    house = await stations.add()
+    other = await stations.add("S2", place=east_of(SPOT, 4000))
+    done = await comes_in(stations.town, house)
+    who = Referred(person_id=done.person_id, sex="male", age_band="old")
+    id_ = await stations.offer(staff(house), people=(who,), to_facility=other)
+    await stations.accept(id_)
+    await stays.let_leave(stations.town.office, done.stay_id or new_id(), LEFT, stations.town.by(staff(house)))
+    referral = await stations.one(id_)
+    assert (referral.state, referral.because) == ("withdrawn", "left_the_house")
+    assert await stations.held(other) == {}
+    assert [one["to"] for one in await stations.town.notices("referral.withdrawn")] == [f"facility:{other}"]
+    await stations.town.is_sound()
+
+
 async def test_whoever_is_at_a_station_is_referred_by_it_and_by_nobody_else(stations: Stations) -> None:
     house = await stations.add()
     other = await stations.add("S2", place=east_of(SPOT, 4000))

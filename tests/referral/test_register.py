@@ -1,6 +1,7 @@
 """The register of people: the unknown first, several in a case, families together, every look written down."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from backend.access.actor import Actor
 from backend.dispatch import looking
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
-from backend.referral import case_people, person_file, register, sameness
-from backend.referral.person import Identity, ToldOf
+from backend.referral import case_people, offering, person_file, person_search, register, sameness, stays
+from backend.referral.asked import Referred, Wish
+from backend.referral.person import BodyMark, Identity, ToldOf
+from backend.referral.person_search import PeopleWanted, PersonFound
 from backend.referral.register import Description, MetIn, NewPerson
+from backend.referral.stay import Leaving
 from tests.dispatch.builders import CHECKER, DISPATCHER, EAST, LEADER, WEST, Town, east_of, officer, somebody
 from tests.dispatch.builders import SPOT as HERE
-from tests.referral.people import KEEPER, WANG, an_old_man, file, person, registered
+from tests.referral.people import KEEPER, WANG, a_house, an_old_man, comes_in, file, person, registered, staff
 
 
 async def test_somebody_of_whom_nothing_is_known_is_a_whole_record(town: Town) -> None:
@@ -176,6 +180,80 @@ async def test_a_name_or_a_document_is_found_exactly_and_nothing_else(town: Town
         await _found(town, name=" ")
 
 
+async def test_somebody_without_a_name_is_found_by_what_they_look_like(town: Town) -> None:
+    mark = BodyMark(kind="tattoo", where="right_arm", words="右臂青龙")
+    young = ToldOf(description="瘦高，穿蓝色工装", marks=(mark,), accent="川渝口音")
+    one = await person(town)
+    two = await person(town, sex="male", age_band="adult", told=young)
+    for wanted, ids in (
+        ({"words": "灰白短发"}, [one]),
+        ({"words": "蓝色工装 川渝"}, [two]),
+        ({"words": "左臂 蓝色工装 川渝"}, [two, one]),
+        ({"mark": "tattoo"}, [two]),
+        ({"mark": "tattoo", "words": "左臂"}, []),
+        ({"age_band": "old"}, [one]),
+        ({"sex": "female"}, []),
+        ({"region": WEST}, [two, one]),
+        ({"region": EAST}, []),
+        ({"since": town.now.date(), "until": town.now.date()}, [two, one]),
+        ({"until": town.now.date() - timedelta(days=2)}, []),
+        ({"is_identified": True}, []),
+    ):
+        assert [found.id for found in await _found(town, **wanted)] == ids, wanted
+    (found,) = await _found(town, words="青龙")
+    assert (found.description, found.marks, found.suggested) == ("瘦高，穿蓝色工装", [mark], 0)
+
+
+async def test_a_search_says_why_and_the_log_says_by_what_but_not_for_what(town: Town) -> None:
+    one = await person(town)
+    with pytest.raises(Invalid) as refused:
+        await _found(town, name="王小明", reason=None)
+    assert refused.value.code == "no_reason"
+    with pytest.raises(Invalid) as refused:
+        await _found(town)
+    assert refused.value.code == "nothing_asked"
+    await _found(town, words="灰白短发", reason=None)
+    event = (await town.events())[-1]
+    assert event.data == {"found": 1, "by": ["words"], "reason": None, "people": [str(one)]}
+    assert "灰白" not in str(event)
+    checker = PeopleWanted(words="灰白短发")
+    assert await person_search.find_people(town.office, checker, by=CHECKER, now=town.now), (
+        "looks need no right to names"
+    )
+
+
+async def test_the_file_tells_of_stays_referrals_and_returns_to_those_who_may_know(town: Town) -> None:
+    house, next_ = await a_house(town), await a_house(town, "S2")
+    done = await comes_in(town, house)
+    assert done.person_id is not None
+    await offering.offer(
+        town.office,
+        Wish(to_kind="facility", to_facility=next_, people=(Referred(person_id=done.person_id),), consent="given"),
+        town.by(staff(house)),
+    )
+    await stays.let_leave(
+        town.office,
+        done.stay_id or new_id(),
+        Leaving(how="home", receiver="儿子", relation_checked=True, to="本市"),
+        town.by(staff(house)),
+    )
+    story = (await file(town, done.person_id, by=LEADER)).story
+    assert [(one.facility, one.how) for one in story.stays] == [("S1救助管理站", "home")]
+    assert [(one.to, one.state) for one in story.referrals] == [("S2救助管理站", "withdrawn")]
+    assert [one.state for one in story.returns] == ["registered"]
+    other = (await file(town, done.person_id, by=CHECKER)).story
+    assert (other.stays, other.returns, len(other.referrals)) == ([], [], 1)
+
+
+async def test_the_list_shows_what_waits_to_be_decided(town: Town) -> None:
+    one, two = await person(town), await person(town)
+    third = await person(town, sex="female", age_band="child", told=ToldOf())
+    assert {found.id for found in await _listed(town, suggested=True)} == {one, two}
+    assert [found.id for found in await _listed(town, suggested=False)] == [third]
+    async with town.office.db.connect() as tx:
+        assert await person_search.counted(tx, town.office, [one, two, third]) == ({}, {one: 1, two: 1})
+
+
 async def test_who_may_not_see_identities_reads_the_record_without_them_and_cannot_search(town: Town) -> None:
     case_id = await town.handled()
     (visit,) = await town.rows(tables.handlings)
@@ -186,8 +264,9 @@ async def test_who_may_not_see_identities_reads_the_record_without_them_and_cann
         (record,) = (await file(town, done.person_id, by=by)).records
         assert (record.identity is not None) == named, by.roles
         assert record.told.description
+    wanted = PeopleWanted(name="王", reason="family_asks")
     with pytest.raises(NotAllowed):
-        await person_file.find_people(town.office, name="王", id_number="", by=CHECKER, now=town.now)
+        await person_search.find_people(town.office, wanted, by=CHECKER, now=town.now)
 
 
 async def test_only_whom_it_concerns_knows_of_somebody(town: Town) -> None:
@@ -248,9 +327,9 @@ async def test_people_are_listed_a_page_at_a_time_newest_first(town: Town) -> No
     assert len(await _listed(town, listed=False)) == 50
 
 
-async def _found(town: Town, **wanted: str) -> list[person_file.PersonShown]:
-    given = {"name": "", "id_number": "", **wanted}
-    return await person_file.find_people(town.office, **given, by=KEEPER, now=town.now)
+async def _found(town: Town, **wanted: Any) -> list[PersonFound]:
+    asked = PeopleWanted(**{"reason": "family_asks", **wanted})
+    return await person_search.find_people(town.office, asked, by=KEEPER, now=town.now)
 
 
 async def _listed(town: Town, by: Actor = KEEPER, **wanted: Any) -> list[person_file.PersonShown]:
