@@ -11,6 +11,7 @@ const KEYS: Readonly<Record<string, readonly Key[]>> = {
   teams: [LIST, ['1 / 2 / 3', 'duty'], ['E', 'edit'], ['/', 'filter'], ['Esc', 'back']],
   campaigns: [LIST, ['1 … 4', 'tabs'], ['N', 'openCampaign'], ['A', 'approveCampaign'], ['D', 'declineCampaign'], ['X', 'closeCampaign'], ['Esc', 'back']],
   station: [LIST, ['N', 'walkIn'], ['U', 'unknownOnly'], ['I', 'identify'], ['L', 'leave'], ['R', 'refer'], ['Y', 'prolong'], ['Esc', 'back']],
+  register: [LIST, ['/', 'search'], ['1 … 4', 'parts'], ['Esc', 'back']],
   replay: [['Space', 'play'], ['N', 'nextEvent'], ['← →', 'minute'], ['+ −', 'speed'], ['J K', 'move'], ['Esc', 'back']],
 } // prettier-ignore
 
@@ -26,6 +27,8 @@ export const words = {
       join: '并案',
       widen: '扩大搜索',
       filter: '筛选',
+      search: '查找',
+      parts: '全部 / 不明 / 疑似重复 / 重点',
       map: '定位到地图',
       back: '返回列表',
       new: '新来电',
@@ -68,6 +71,8 @@ export const words = {
       join: 'Join',
       widen: 'Search wider',
       filter: 'Filter',
+      search: 'Search',
+      parts: 'All / unknown / maybe twice / vulnerable',
       map: 'Show on the map',
       back: 'Back to the list',
       new: 'New call',

@@ -15,6 +15,7 @@ export const DESKS: readonly Desk[] = [
   { name: 'campaigns', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '8' },
   { name: 'stock', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '9' },
   { name: 'station', roles: ['station_staff', 'shift_leader', 'supervisor'], key: '0' },
+  { name: 'register', roles: ['shift_leader', 'checker', 'station_staff'], key: 'P' },
 ]
 
 export const desksOf = (roles: readonly string[]): Desk[] =>
@@ -38,6 +39,7 @@ export const router = createRouter({
     { path: '/stock', name: 'stock', component: () => import('./stock/StockDesk.vue') },
     { path: '/station/:id?', name: 'station', component: () => import('./station/StationDesk.vue') },
     { path: '/campaigns/:id/report', name: 'report', component: () => import('./campaign/report/ReportPage.vue') },
+    { path: '/register/:id?', name: 'register', component: () => import('./register/RegisterDesk.vue') },
     { path: '/:rest(.*)', redirect: '/' },
     { path: '/', name: 'start', component: () => import('./Start.vue') },
   ],

@@ -12,6 +12,7 @@ export const words = {
       admin: '管理',
       stock: '物资',
       station: '站内',
+      register: '受助人员',
     },
     line: {
       live: '实时',
@@ -97,6 +98,7 @@ export const words = {
       admin: 'Admin',
       stock: 'Supplies',
       station: 'Station',
+      register: 'People',
     },
     line: {
       live: 'Live',
