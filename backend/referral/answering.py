@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.access.permissions import allowed
+from backend.dispatch import referred
 from backend.dispatch.change import Answer, Command, earlier_answer, record
 from backend.dispatch.protection import Belongings
 from backend.dispatch.records import Referral
@@ -71,7 +72,7 @@ async def accept(office: Office, referral_id: UUID, receiver: str | None, comman
             before, state=after_state, receiver=said_by, reserved_until=until, fires_at=until, **answered
         )
         waited_s = (command.now - before.offered_at).total_seconds()
-        change = rows.change_of("referral.accepted", [(before, after)], after, told=["giver"], waited_s=waited_s)
+        change = referred.change_of("referral.accepted", [(before, after)], after, told=["giver"], waited_s=waited_s)
         return await record(tx, office, command, change)
 
 
@@ -101,9 +102,9 @@ async def refuse(office: Office, referral_id: UUID, reason: str, command: Comman
             "answered_at": before.answered_at or command.now,
             "answered_by": before.answered_by or command.by.id,
         }
-        over = await rows.ended(tx, office, before, command.now, state=state, reason=reason, alarm=None, **answered)
+        over = await referred.ended(tx, office, before, command.now, state=state, reason=reason, alarm=None, **answered)
         told = {"told": ["giver", "dispatcher"], "was": before.state, "alarm": "referral_refused"}
-        return await record(tx, office, command, rows.change_of("referral.refused", over, before, **told))
+        return await record(tx, office, command, referred.change_of("referral.refused", over, before, **told))
 
 
 async def withdraw(office: Office, referral_id: UUID, reason: str, command: Command) -> Answer:
@@ -114,9 +115,9 @@ async def withdraw(office: Office, referral_id: UUID, reason: str, command: Comm
         before = await rows.lock(tx, office, referral_id)
         command.demand(office, "referral:create", before.as_given())
         state = step(before.state, "withdraw")
-        over = await rows.ended(tx, office, before, command.now, state=state, reason=reason, alarm=None)
+        over = await referred.ended(tx, office, before, command.now, state=state, reason=reason, alarm=None)
         told = {"told": ["receiver"], "was": before.state}
-        return await record(tx, office, command, rows.change_of("referral.withdrawn", over, before, **told))
+        return await record(tx, office, command, referred.change_of("referral.withdrawn", over, before, **told))
 
 
 async def arrive(office: Office, referral_id: UUID, command: Command) -> Answer:
@@ -131,7 +132,7 @@ async def arrive(office: Office, referral_id: UUID, command: Command) -> Answer:
         after = msgspec.structs.replace(
             before, state=state, arrived_at=command.at, level=0, alarm=None, fires_at=due_at
         )
-        change = rows.change_of("referral.arrived", [(before, after)], after, told=["receiver"])
+        change = referred.change_of("referral.arrived", [(before, after)], after, told=["receiver"])
         return await record(tx, office, command, change)
 
 
@@ -155,15 +156,15 @@ async def hand_over(office: Office, referral_id: UUID, paper: Paper, command: Co
             raise Invalid(zh, en, code="hand_over_unsigned", field="signed_by_receiver")
         await _demand_photos(tx, office, before, paper)
         said = {"receiver": paper.receiver.strip(), "hand_over": msgspec.to_builtins(paper), "alarm": None}
-        over = await rows.ended(tx, office, before, command.now, state=state, handed_over_at=command.at, **said)
+        over = await referred.ended(tx, office, before, command.now, state=state, handed_over_at=command.at, **said)
         over += await moved_on(tx, office, before, command)
-        change = rows.change_of("referral.handed_over", over, before, told=["giver"])
+        change = referred.change_of("referral.handed_over", over, before, told=["giver"])
         return await record(tx, office, command, change)
 
 
 async def _demand_photos(tx: AsyncConnection, office: Office, before: Referral, paper: Paper) -> None:
     """Those of the case, or of whom the referral is about. Raises Invalid `no_such_photo`."""
-    people = [one.person_id for one in await rows.people_of(tx, office, [before.id]) if one.person_id is not None]
+    people = [one.person_id for one in await referred.people_of(tx, office, [before.id]) if one.person_id is not None]
     p = db.photos.c
     theirs = or_(p.person_id.in_(people), p.case_id == before.case_id)
     query = select(p.id).where(p.city_id == office.city_id, p.id.in_(paper.photos), theirs, IS_THERE)

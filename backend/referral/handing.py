@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.dispatch import referred
 from backend.dispatch.change import Change, Command
 from backend.dispatch.field import no_such_referral
 from backend.dispatch.protection import Handling, HandOver, Outcome
 from backend.dispatch.records import Case, Referral, ReferralTo
-from backend.dispatch.referred import withdrawn_with
 from backend.errors import Conflict, Invalid, NotFound
 from backend.office import Office
 from backend.referral import rows
@@ -42,7 +42,7 @@ async def by_referral(
     paper = handling.hand_over
     if paper is None or paper.referral_id is None:
         # The visit came to another end: what was asked of others for it is taken back, and the places are free.
-        return handling, await withdrawn_with(tx, office, case, "handled_otherwise", command.now, HOLDING)
+        return handling, await referred.withdrawn_with(tx, office, case, "handled_otherwise", command.now, HOLDING)
     before = await _of_this_case(tx, office, case, paper)
     if before.to_kind not in OUTCOME_OF.get(handling.outcome, frozenset()):
         zh, en = TO_NAMES[before.to_kind]
@@ -59,9 +59,9 @@ async def by_referral(
         )
     state = step(before.state, "hand_over")
     kept = {"hand_over": msgspec.to_builtins(filled.hand_over), "alarm": None, "handed_over_at": handling.handled_at}
-    over = await rows.ended(tx, office, before, command.now, state=state, **kept)
+    over = await referred.ended(tx, office, before, command.now, state=state, **kept)
     over += await moved_on(tx, office, before, command)
-    return filled, [rows.change_of("referral.handed_over", over, before, told=["receiver"])]
+    return filled, [referred.change_of("referral.handed_over", over, before, told=["receiver"])]
 
 
 async def _of_this_case(tx: AsyncConnection, office: Office, case: Case, paper: HandOver) -> Referral:

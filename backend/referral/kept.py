@@ -14,10 +14,9 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
-from backend.dispatch import find
+from backend.dispatch import find, referred
 from backend.dispatch.change import Command, record
 from backend.dispatch.records import Referral, ReferralPerson
-from backend.dispatch.referred import withdrawn
 from backend.errors import Conflict, NotFound
 from backend.office import Office
 from backend.referral import places, stay_clocks
@@ -133,7 +132,7 @@ async def moved_on(tx: AsyncConnection, office: Office, referral: Referral, comm
     if referral.from_facility is None or referral.to_kind == "family":
         return []
     await registered.hold(tx, office)
-    people = await referrals.people_of(tx, office, [referral.id])
+    people = await referred.people_of(tx, office, [referral.id])
     ids = {one.person_id for one in people if one.person_id is not None}
     before = await _brought_there(tx, office, referral.from_facility, people, ids)
     ids |= {one.person_id for one in before if one.person_id is not None}
@@ -158,7 +157,7 @@ async def take_back(tx: AsyncConnection, office: Office, stay: Stay, given: Refe
         zh, en = "此人刚被转介，请重试。", "They have just been referred: try again."
         raise Conflict(zh, en, code="being_referred")
     once = msgspec.structs.replace(command, id=None)  # the answer to the command is the leaving's
-    await record(tx, office, once, await withdrawn(tx, office, live, "left_the_house", command.now))
+    await record(tx, office, once, await referred.withdrawn(tx, office, live, "left_the_house", command.now))
 
 
 async def _given(tx: AsyncConnection, office: Office, stay: Stay) -> Referral | None:

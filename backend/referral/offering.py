@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.access.permissions import Object
-from backend.dispatch import find
+from backend.dispatch import find, referred
 from backend.dispatch.change import Answer, Change, Command, earlier_answer, record
 from backend.dispatch.records import Case, Referral, ReferralPerson
 from backend.errors import Conflict, Invalid, NotFound
@@ -251,7 +251,7 @@ def _offered(
     )
     made = [(None, referral), *((None, _person(one, referral)) for one in people)]
     told = ["receiver"] if receiver.facility else ["dispatcher"]
-    return rows.change_of("referral.offered", made, referral, told=told, to_kind=wish.to_kind)
+    return referred.change_of("referral.offered", made, referral, told=told, to_kind=wish.to_kind)
 
 
 def _person(one: Referred, referral: Referral) -> ReferralPerson:

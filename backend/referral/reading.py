@@ -14,7 +14,7 @@ from sqlalchemy.types import Text
 from backend import db, log
 from backend.access.actor import Actor
 from backend.access.permissions import demand, scopes
-from backend.dispatch import find
+from backend.dispatch import find, referred
 from backend.dispatch.looking import AGAIN_AFTER
 from backend.dispatch.records import Referral, ReferralFrom, ReferralPerson, ReferralState, ReferralTo
 from backend.intake.looks import AgeBand, Sex
@@ -102,7 +102,7 @@ async def shown_where(tx: AsyncConnection, office: Office, wanted: ColumnElement
     """The newest of those of which this holds, as a list tells them. Whether the actor may see them is for whoever calls to ask."""
     query = find.rows_of(Referral, office, wanted).order_by(db.referrals.c.number.desc()).limit(LARGEST_PAGE)
     found = await find.fetch(tx, office, Referral, query)
-    people = await rows.people_of(tx, office, [one.id for one in found])
+    people = await referred.people_of(tx, office, [one.id for one in found])
     return [_shown(one, [who for who in people if who.referral_id == one.id]) for one in found]
 
 
@@ -112,7 +112,7 @@ async def one_referral(office: Office, referral_id: UUID, *, by: Actor, now: dat
     async with office.db.connect() as tx:
         referral = await rows.find_one(tx, office, referral_id)
         demand(office.city.policy.roles, by, "referral:read", referral.as_object())
-        people = await rows.people_of(tx, office, [referral_id])
+        people = await referred.people_of(tx, office, [referral_id])
         noted = await _noted_lately(tx, office, referral_id, by, now)
     if not noted:
         await _note(office, referral, by, now)

@@ -9,11 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db, locks
 from backend.dispatch import find
 from backend.dispatch.records import Referral
-from backend.dispatch.referred import change_of, ended, people_of
 from backend.errors import NotFound
 from backend.office import Office
-
-__all__ = ["change_of", "ended", "find_one", "lock", "lock_unless_busy", "next_number", "people_of"]
 
 
 async def lock(tx: AsyncConnection, office: Office, referral_id: UUID) -> Referral:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
+from backend.dispatch import referred
 from backend.dispatch.change import Change, Command, record
 from backend.dispatch.records import Referral
 from backend.office import Office
@@ -70,11 +71,11 @@ def _climbed(office: Office, before: Referral, rung: int, now: datetime) -> Chan
     alarm = "hand_over_waits" if before.state == "arrived" else "not_answered"
     after = msgspec.structs.replace(before, level=rung + 1, alarm=alarm, fires_at=again)
     kind = "referral.hand_over_waits" if before.state == "arrived" else "referral.escalated"
-    return rows.change_of(kind, [(before, after)], after, told=[CHAIN[rung]], alarm=alarm, level=after.level)
+    return referred.change_of(kind, [(before, after)], after, told=[CHAIN[rung]], alarm=alarm, level=after.level)
 
 
 async def _given_up(tx: AsyncConnection, office: Office, before: Referral, because: str, now: datetime) -> Change:
     state = step(before.state, "give_up")
-    over = await rows.ended(tx, office, before, now, state=state, because=because, alarm=None)
+    over = await referred.ended(tx, office, before, now, state=state, because=because, alarm=None)
     told = ["giver", "receiver", "dispatcher", *(["shift_leader"] if because == "not_answered" else [])]
-    return rows.change_of("referral.not_used", over, before, told=told, alarm=because, because=because)
+    return referred.change_of("referral.not_used", over, before, told=told, alarm=because, because=because)

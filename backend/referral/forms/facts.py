@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
+from backend.dispatch import referred
 from backend.dispatch.change import Command
 from backend.dispatch.protection import Belonging, HandOver
 from backend.dispatch.records import Referral, ReferralPerson
@@ -20,7 +21,7 @@ from backend.errors import Conflict
 from backend.intake.photo_rows import IS_THERE, read_photo
 from backend.intake.photo_store import PhotoStore
 from backend.office import Office
-from backend.referral import register_rows, rows
+from backend.referral import register_rows
 from backend.referral.answering import Paper
 from backend.referral.asked import TO_NAMES
 from backend.referral.facilities import Facility, facility_for
@@ -52,7 +53,7 @@ async def of_referral(tx: AsyncConnection, office: Office, referral: Referral) -
     if referral.handed_over_at is None:
         raise Conflict("尚未交接，不能出具交接单。", "They have not been handed over yet.", code="not_yet")
     signed = await _signed(tx, office, referral)
-    people = await rows.people_of(tx, office, [referral.id])
+    people = await referred.people_of(tx, office, [referral.id])
     giver, receiver = await _giver(tx, office, referral), await _receiver(tx, office, referral)
     zone = office.city.zone
     day = words.day(referral.handed_over_at, zone)
