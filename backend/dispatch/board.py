@@ -18,7 +18,19 @@ from backend.access.actor import Actor
 from backend.access.permissions import allowed, scopes
 from backend.dispatch import find
 from backend.dispatch.lifecycle import Stage
-from backend.dispatch.records import ApprovalAction, ApprovalState, Case, CaseChannel, ClockRow, DistressCall, Offer
+from backend.dispatch.records import (
+    ApprovalAction,
+    ApprovalState,
+    Case,
+    CaseChannel,
+    ClockRow,
+    DistressCall,
+    Offer,
+    Referral,
+    ReferralFrom,
+    ReferralState,
+    ReferralTo,
+)
 from backend.live.visibility import SNAPSHOT, may_follow
 from backend.office import Office
 from backend.patrol.duty import DutyState
@@ -93,6 +105,34 @@ class DistressShown(Struct, frozen=True, kw_only=True):
     over_at: datetime | None
 
 
+class ReferralOnBoard(Struct, frozen=True, kw_only=True):
+    """A referral that waits for somebody, as its events tell it: without names, words and what was signed."""
+
+    id: UUID
+    number: int
+    case_id: UUID | None
+    from_kind: ReferralFrom
+    from_team: UUID | None
+    from_facility: UUID | None
+    to_kind: ReferralTo
+    to_facility: UUID | None
+    place_kind: str | None
+    people_count: int
+    state: ReferralState
+    regions: list[str]
+    offered_at: datetime
+    answer_due_at: datetime
+    eta_s: float | None
+    level: int
+    alarm: str | None
+    answered_at: datetime | None
+    reserved_until: datetime | None
+    arrived_at: datetime | None
+    handed_over_at: datetime | None
+    ended_at: datetime | None
+    because: str | None
+
+
 class Board(Struct, frozen=True, kw_only=True):
     """What `snapshot` shows."""
 
@@ -102,6 +142,7 @@ class Board(Struct, frozen=True, kw_only=True):
     teams: list[TeamShown]
     approvals: list[ApprovalShown]
     distress_calls: list[DistressShown]
+    referrals: list[ReferralOnBoard]
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -211,7 +252,26 @@ async def snapshot(tx: AsyncConnection, office: Office, by: Actor, now: datetime
         "teams": await teams_of(tx, office, by),
         "approvals": await _waiting_approvals(tx, office, ids),
         "distress_calls": await _distress_calls(tx, office, by),
+        "referrals": await _referrals(tx, office, by),
     }
+
+
+async def _referrals(tx: AsyncConnection, office: Office, by: Actor) -> list[dict[str, Any]]:
+    """The referrals that are not over, as far as the actor may know of them."""
+    r = db.referrals.c
+    open_ = find.rows_of(Referral, office, r.ended_at.is_(None)).order_by(r.offered_at, r.id)
+    found = await find.fetch(tx, office, Referral, open_)
+    return [referral_shown(msgspec.to_builtins(one)) for one in found if may_see_referral(office, by, one)]
+
+
+def may_see_referral(office: Office, by: Actor, referral: Referral) -> bool:
+    """Whether the actor is told of the referral: either side's people, and the desks of both sides' regions."""
+    return allowed(office.city.policy.roles, by, SNAPSHOT["referrals"], referral.as_object())
+
+
+def referral_shown(referral: Mapping[str, Any]) -> dict[str, Any]:
+    """A referral without what only those read who open it."""
+    return {name: referral[name] for name in ReferralOnBoard.__struct_fields__}
 
 
 async def _distress_calls(tx: AsyncConnection, office: Office, by: Actor) -> list[dict[str, Any]]:

@@ -18,8 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db, log
 from backend.access.actor import Actor
 from backend.dispatch import find, replay
-from backend.dispatch.board import ApprovalShown, distress_shown, may_see_call, teams_of, visible
-from backend.dispatch.records import Case, DistressCall
+from backend.dispatch.board import (
+    ApprovalShown,
+    distress_shown,
+    may_see_call,
+    may_see_referral,
+    referral_shown,
+    teams_of,
+    visible,
+)
+from backend.dispatch.records import Case, DistressCall, Referral
 from backend.errors import Invalid
 from backend.live.visibility import may_see
 from backend.office import Office
@@ -90,7 +98,24 @@ async def board_at(tx: AsyncConnection, office: Office, by: Actor, *, at: dateti
         "teams": await _teams(tx, office, by, at, seq),
         "approvals": [{name: row[name] for name in ApprovalShown.__struct_fields__} for row in asked],
         "distress_calls": await _distress_calls(tx, office, by, seq),
+        "referrals": await _referrals(tx, office, by, at, seq),
     }
+
+
+async def _referrals(tx: AsyncConnection, office: Office, by: Actor, at: datetime, seq: int) -> list[dict[str, Any]]:
+    """The referrals that were not over then, as their own events left them; what was said of people is not asked for."""
+    r, e, then = db.referrals.c, db.events.c, replay.Board()
+    waited = (r.offered_at <= at, or_(r.ended_at.is_(None), r.ended_at > at))
+    seen = await find.fetch(tx, office, Referral, find.rows_of(Referral, office, *waited))
+    mine = {str(one.id) for one in seen if may_see_referral(office, by, one)}
+    if not mine:
+        return []
+    before = await last_until(tx, office, min(one.offered_at for one in seen) - timedelta(microseconds=1))
+    told = select(e.data["rows"]).where(e.city_id == office.city_id, e.seq > before, e.seq <= seq)
+    for (rows,) in await tx.execute(told.where(e.data["rows"].has_key("referrals")).order_by(e.seq)):
+        replay.lay(then, {"referrals": rows["referrals"]})
+    known = [row for row in then.get("referrals", {}).values() if str(row["id"]) in mine and not row["ended_at"]]
+    return [referral_shown(row) for row in known]
 
 
 async def _distress_calls(tx: AsyncConnection, office: Office, by: Actor, seq: int) -> list[dict[str, Any]]:

@@ -49,6 +49,7 @@ SNAPSHOT = {
     "teams": "team:read",
     "approvals": "case:read",
     "distress_calls": "team:read",
+    "referrals": "referral:read",
 }
 
 

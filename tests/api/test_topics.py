@@ -34,6 +34,7 @@ from tests.api.builders import (
     Socket,
     a_facility,
     a_report,
+    a_wish,
     problem_of,
 )
 from tests.api.conftest import anything
@@ -162,7 +163,7 @@ TOPICS = {
     **dict.fromkeys(("key.created", "key.changed", "key.revoked", "key.rotated"), "key:write"),
 }
 PARTS = {"cases": "case:read", "offers": "offer:read", "clocks": "case:read", "teams": "team:read"}
-PARTS |= {"approvals": "case:read", "distress_calls": "team:read"}
+PARTS |= {"approvals": "case:read", "distress_calls": "team:read", "referrals": "referral:read"}
 
 
 @dataclass(frozen=True)
@@ -320,6 +321,12 @@ async def test_each_part_of_the_picture_shows_what_the_table_lets_one_see(world:
     await world.api.work()
     for team_id in world.teams:
         await (await world.api.person("officer", team_id=team_id)).did("/api/officer/distress")
+    offers = (await _picture(boss))["offers"]
+    for offer, to in zip(
+        offers, ({"to_kind": "facility", "to_facility": str(world.facility), "to_words": None}, {}), strict=True
+    ):
+        wish = {**a_wish(offer["case_id"]), **to, "consent": "not_needed", "consent_ground": "danger"}
+        await boss.did("/api/referrals", {"wish": {**wish, "people": [{"needs": ["violence"]}]}})
     whole = await _picture(boss)
     assert set(whole) == set(PARTS)
     region_of = {case["id"]: tuple(case["regions"]) for case in whole["cases"]}
@@ -340,11 +347,17 @@ async def test_each_part_of_the_picture_shows_what_the_table_lets_one_see(world:
             assert {_key(part, row) for row in seen[part]} == wanted, (name, part)
 
 
+_SIDES = (("from_team",), ("from_facility", "to_facility"))
+
+
 def _where(part: str, row: dict[str, Any], region_of: dict[str, Any], teams_of: dict[str, Any], world: World) -> Where:
     if part in ("teams", "distress_calls"):
         team_id = row["id"] if part == "teams" else row["team_id"]
         index = [str(team) for team in world.teams].index(team_id)
         return Where("", ((ZHONGSHAN, CITY), (XIGANG, CITY))[index], (UUID(team_id),))
+    if part == "referrals":
+        teams, houses = ([row[name] for name in names if row[name]] for names in _SIDES)
+        return Where("", tuple(row["regions"]), tuple(map(UUID, teams)), tuple(map(UUID, houses)))
     case_id = row["id"] if part == "cases" else row["case_id"]
     return Where("", region_of[case_id], teams_of[case_id])
 

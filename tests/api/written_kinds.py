@@ -8,6 +8,7 @@ A kind whose origin cannot be read fails, so that nothing is overlooked.
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,7 +106,7 @@ def _of_name(place: Place, name: str, calls: list[Place]) -> set[str]:
     given: set[str] = set()
     for call in calls:
         assert isinstance(call.node, ast.Call)
-        if _name(call.node.func).lstrip("_") == function.name.lstrip("_") and _reaches(call, place, function):
+        if _name(call.node.func).lstrip("_") == function.name.lstrip("_") and _reaches(call, place, function, calls):
             by_name = [keyword.value for keyword in call.node.keywords if keyword.arg == name]
             by_place = call.node.args[parameters.index(name) :][:1] if name in parameters else []
             given |= _all(call, by_name or by_place, calls)
@@ -113,18 +114,27 @@ def _of_name(place: Place, name: str, calls: list[Place]) -> set[str]:
     return given
 
 
-def _reaches(call: Place, place: Place, function: Function) -> bool:
-    """Whether the call is of this function and not of another with the same name."""
+def _reaches(call: Place, place: Place, function: Function, calls: list[Place]) -> bool:
+    """Whether the call is of this function and not of another with the same name; a module may pass the function on."""
     if function.name.startswith("_") or call.module is place.module:
         return call.module is place.module
-    module = place.file.removesuffix(".py").replace("/", ".")
-    imported = {
+    own = f"{_dotted(place)}.{function.name}"
+    homes = {_dotted(place), *(_dotted(one) for one in calls if own in _imported(one.module))}
+    return not homes.isdisjoint(_imported(call.module)) or own in _imported(call.module)
+
+
+def _dotted(place: Place) -> str:
+    return place.file.removesuffix(".py").replace("/", ".")
+
+
+@cache
+def _imported(module: ast.Module) -> frozenset[str]:
+    return frozenset(
         f"{node.module}.{alias.name}"
-        for node in ast.walk(call.module)
+        for node in ast.walk(module)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-    }
-    return module in imported or f"{module}.{function.name}" in imported
+    )
 
 
 def _of_dict(place: Place, name: str, calls: list[Place]) -> set[str]:

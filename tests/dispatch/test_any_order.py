@@ -33,6 +33,8 @@ from backend.dispatch.field import Arrival
 from backend.dispatch.lifecycle import OPEN_STAGES
 from backend.errors import Refused
 from backend.ids import new_id
+from backend.referral import answering, offering
+from backend.referral.asked import Referred, Wish
 from tests.conftest import START
 from tests.dispatch import builders
 from tests.dispatch.builders import (
@@ -78,6 +80,7 @@ class Loop(RuleBasedStateMachine):
         self.live: list[dict[str, Any]] = []
         self.asked: list[dict[str, Any]] = []
         self.calls: list[dict[str, Any]] = []
+        self.referrals: list[dict[str, Any]] = []
         self.last: tuple[Command, Answer] | None = None
 
     def run[T](self, wish: Awaitable[T]) -> T | None:
@@ -114,6 +117,8 @@ class Loop(RuleBasedStateMachine):
             self.live = sorted(await self.town.rows(tables.offers, state="offered"), key=lambda row: row["id"])
             self.asked = sorted(await self.town.rows(tables.approvals, state="asked"), key=lambda row: row["id"])
             self.calls = sorted(await self.town.rows(tables.distress_calls, over_at=None), key=lambda row: row["id"])
+            waiting = await self.town.rows(tables.referrals, ended_at=None)
+            self.referrals = sorted(waiting, key=lambda row: row["id"])
             return found
 
         assert self.runner.run(look()) == []
@@ -234,6 +239,29 @@ class Loop(RuleBasedStateMachine):
             self.run(distress.end_call(self.town.office, call_id, self._by(by, "over")))
         else:
             self.run(distress.answer_call(self.town.office, call_id, "马上到", self._by(by, "answer_call")))
+
+    @precondition(_when(*OUT))
+    @rule(which=WHICH, by=DESK)
+    def refer(self, which: int, by: Actor) -> None:
+        """Somebody is to go to the police, who are asked by telephone."""
+        case_id = self._case(which, *OUT)
+        who = (Referred(sex="male", age_band="adult"),)
+        wish = Wish(to_kind="police", to_words="派出所值班室", people=who, consent="given", case_id=case_id)
+        self.run(offering.offer(self.town.office, wish, self._by(by, "refer")))
+
+    @precondition(lambda loop: bool(loop.referrals))
+    @rule(which=WHICH, by=DESK, how=st.sampled_from(["accept", "refuse", "withdraw", "arrive"]))
+    def go_on_referring(self, which: int, by: Actor, how: str) -> None:
+        referral_id, command = self.referrals[which % len(self.referrals)]["id"], self._by(by, how)
+        office = self.town.office
+        if how == "accept":
+            self.run(answering.accept(office, referral_id, "民警", command))
+        elif how == "arrive":
+            self.run(answering.arrive(office, referral_id, command))
+        elif how == "refuse":
+            self.run(answering.refuse(office, referral_id, "不归此处管", command))
+        else:
+            self.run(answering.withdraw(office, referral_id, "另有安排", command))
 
     @precondition(_when(*WAITING, *OUT))
     @rule(which=WHICH, team=st.integers(0, TEAMS - 1), by=DESK)

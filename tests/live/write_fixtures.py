@@ -66,6 +66,8 @@ HOW_OFTEN = {
     **dict.fromkeys(("stumble", "assign", "redirect", "join", "unjoin", "split", "find", "call_for_help"), 1),
     "add": 3,
     "answer_the_call": 2,
+    "refer": 9,
+    "go_on_referring": 9,
 }
 
 
@@ -243,6 +245,12 @@ def _told(name: str, chance: random.Random) -> dict[str, Any]:
         },
         "call_for_help": {"team": chance.randint(0, 2), "placed": chance.random() < 0.7},
         "answer_the_call": {"which": which, "by": desk, "over": chance.random() < 0.5},
+        "refer": {"which": which, "by": desk},
+        "go_on_referring": {
+            "which": which,
+            "by": desk,
+            "how": chance.choice(["accept", "accept", "refuse", "withdraw", "arrive"]),
+        },
         "wait": {"minutes": chance.choice([0.1, 0.8, 4, 31]), "turn": chance.random() < 0.7},
         "turn": {},
     }

@@ -72,6 +72,12 @@ class Town:
             self.people[login] = await self.api.person(*roles, login=login, name=NAMES.get(roles[0], "郑强"), **more)
         return self.people[login]
 
+    async def staff_of(self, code: str) -> Person:
+        """Somebody who works at the house of this code."""
+        async with self.api.office.db.connect() as tx:
+            found = await tx.exec_driver_sql("SELECT id FROM facilities WHERE code = $1", (code,))
+        return await self.somebody("station_staff", facility_id=found.scalar_one())
+
     async def report(
         self, place: tuple[float, float] = IN_ZHONGSHAN, *, by: Person | None = None, **other: Any
     ) -> UUID:

@@ -7,7 +7,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.api.builders import Person
 from tests.web.conftest import Shot
 from tests.web.phone.hand import Phone
 from tests.web.phone.officers import (
@@ -29,14 +28,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def quiet(town: Town) -> AsyncIterator[None]:
     yield
     await all_off_duty(town)
-
-
-async def staff_of(town: Town, code: str) -> Person:
-    """Somebody who works at a house."""
-    async with town.api.office.db.connect() as tx:
-        found = await tx.exec_driver_sql("SELECT id FROM facilities WHERE code = $1", (code,))
-        house_id: UUID = found.scalar_one()
-    return await town.somebody("station_staff", facility_id=house_id)
 
 
 async def with_somebody(town: Town, phone: Phone) -> UUID:
@@ -80,14 +71,14 @@ async def test_where_to_is_asked_answered_and_handed_over_on_the_phone(
         await page.locator("[data-next=handle]").click()
         await expect(page.locator("[data-fault=not_accepted]")).to_be_visible()
 
-        refuses = await staff_of(town, first)
+        refuses = await town.staff_of(first)
         (asked,) = await refuses.saw("/api/referrals", open=True)
         await refuses.did(f"/api/referrals/{asked['id']}/refuse", {"reason": "床位已满"})
         await expect(where).to_have_attribute("data-state", "none", timeout=WAIT_MS)
         await expect(where).to_contain_text("床位已满")
         await where.locator(f"[data-house={second}]").get_by_role("button").click()
         await expect(where).to_have_attribute("data-state", "offered", timeout=WAIT_MS)
-        takes = await staff_of(town, second)
+        takes = await town.staff_of(second)
         (asked,) = await takes.saw("/api/referrals", open=True)
         whole = await takes.saw(f"/api/referrals/{asked['id']}")
         assert (whole["people"][0]["note"], whole["referral"]["consent"]) == ("想住两天，再回老家", "given")

@@ -11,6 +11,7 @@ export const KINDS = [
   'new_case',
   'approval',
   'campaign',
+  'referral',
 ] as const
 export type AlarmKind = (typeof KINDS)[number]
 /** A crew that calls for help is never silent. */
@@ -18,6 +19,10 @@ export const MUTABLE = KINDS.filter(kind => kind !== 'distress')
 
 /** What a campaign calls attention by: somebody has to answer, or work begins or grows. */
 const CAMPAIGN = new Set(['campaign.proposed', 'campaign.escalated', 'campaign.opened', 'campaign.upgraded'])
+
+/** What of a referral somebody at a desk has to see to: an office to be rung, a refusal, nobody who answers, comes or signs. */
+const isForTheDesk = (event: LiveEvent): boolean =>
+  Array.isArray(event.data.told) && event.data.told.some(who => who === 'dispatcher' || who === 'shift_leader')
 
 export function kindOf(event: LiveEvent): AlarmKind | null {
   if (event.kind === 'team.distress' || event.kind === 'team.distress_escalated') return 'distress'
@@ -27,6 +32,7 @@ export function kindOf(event: LiveEvent): AlarmKind | null {
   if (event.kind === 'circle.gap_opened') return 'gap'
   if (event.kind === 'approval.asked') return 'approval'
   if (CAMPAIGN.has(event.kind)) return 'campaign'
+  if (event.kind.startsWith('referral.') && isForTheDesk(event)) return 'referral'
   const raised = event.kind === 'case.detailed' && event.data.raised
   if (raised && event.data.rows?.cases?.some(row => row.priority === 'critical')) return 'critical'
   if (event.kind !== 'case.opened') return null

@@ -57,3 +57,9 @@ test('a campaign calls when somebody must answer or work begins or grows, not wh
   for (const kind of ['campaign.closed', 'campaign.downgraded', 'sweep.looked', 'sweep.planned'])
     expect(of(kind)).toBeNull()
 })
+test('of a referral a desk hears what it has to see to, and not what the two sides settle', () => {
+  expect(kindOf(event('referral.refused', { told: ['giver', 'dispatcher'] }))).toBe('referral')
+  expect(kindOf(event('referral.escalated', { told: ['shift_leader'], alarm: 'not_answered' }))).toBe('referral')
+  expect(kindOf(event('referral.offered', { told: ['receiver'] }))).toBeNull()
+  expect(kindOf(event('referral.accepted', { told: ['giver'] }))).toBeNull()
+})

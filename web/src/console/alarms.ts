@@ -22,6 +22,7 @@ const TONES: Record<AlarmKind, number[]> = {
   new_case: [740],
   approval: [590],
   campaign: [440, 554, 659],
+  referral: [700, 560, 700],
 }
 
 function remembered(): AlarmKind[] {

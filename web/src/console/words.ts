@@ -10,6 +10,7 @@ import { words as hotline } from './hotline/words'
 import { words as leader } from './leader/words'
 import { words as map } from './map/words'
 import { words as register } from './register/words'
+import { words as referral } from './referral/words'
 import { words as report } from './campaign/report/words'
 import { words as replay } from './replay/words'
 import { words as shell } from './shell-words'
@@ -29,6 +30,7 @@ export const i18n = makeWords({
   hotline,
   leader,
   map,
+  referral,
   replay,
   register,
   report,

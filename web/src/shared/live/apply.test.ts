@@ -8,7 +8,7 @@ type Fixture = { viewer: { who: string; account_id: string; team_id: string | nu
 
 const files = import.meta.glob<Fixture>('./fixtures/*.json', { eager: true, import: 'default' })
 const fixtures = Object.values(files).map(fixture => [fixture.viewer.who, fixture] as const)
-const TABLES = ['cases', 'offers', 'clocks', 'teams', 'approvals', 'distress_calls'] as const
+const TABLES = ['cases', 'offers', 'clocks', 'teams', 'approvals', 'distress_calls', 'referrals'] as const
 /** Not told by events: the address (it is personal, and no log has it), the worker's own notes, and places (frames tell those). */
 const NOT_BY_EVENTS: Partial<Record<string, string[]>> = {
   cases: ['address', 'search_at'],
@@ -33,6 +33,7 @@ function mayBeKept(table: string, row: Row, fixture: Fixture, fresh: State): boo
   if (table === 'clocks') return row.ended_at !== null || !fresh.cases.has(String(row.case_id))
   if (table === 'approvals') return row.state !== 'asked' || !fresh.cases.has(String(row.case_id))
   if (table === 'distress_calls') return row.over_at !== null
+  if (table === 'referrals') return row.ended_at !== null
   if (table === 'cases')
     return row.closed_at !== null || (fixture.viewer.team_id !== null && row.team_id !== fixture.viewer.team_id)
   return false

@@ -12,6 +12,7 @@ export type Clock = Shapes['ClockRow']
 export type Team = Shapes['TeamShown']
 export type Approval = Shapes['Approval']
 export type DistressCall = Shapes['DistressShown']
+export type Referral = Shapes['ReferralOnBoard']
 export type Snapshot = Shapes['Board']
 export type Stage = Case['stage']
 type Row = Record<string, unknown>
@@ -45,6 +46,7 @@ export type State = {
   teams: ReadonlyMap<string, Team>
   approvals: ReadonlyMap<string, Approval>
   distress_calls: ReadonlyMap<string, DistressCall>
+  referrals: ReadonlyMap<string, Referral>
 }
 
 const KEYS = {
@@ -54,6 +56,7 @@ const KEYS = {
   teams: (row: Row) => String(row.id),
   approvals: (row: Row) => String(row.id),
   distress_calls: (row: Row) => String(row.id),
+  referrals: (row: Row) => String(row.id),
 } as const
 type Table = keyof typeof KEYS
 const TABLES = Object.keys(KEYS) as Table[]
@@ -66,6 +69,7 @@ export const EMPTY: State = {
   teams: new Map(),
   approvals: new Map(),
   distress_calls: new Map(),
+  referrals: new Map(),
 }
 
 /** The state after the message. Numbers that it already has are ignored, so that telling twice is telling once. */

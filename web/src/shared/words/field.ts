@@ -102,6 +102,10 @@ export const field = {
       no_team_free: '暂无空闲队伍',
       nobody_took_it: '无队接受',
       not_reached: '请电话联系',
+      referral_refused: '转介被拒绝',
+      not_answered: '转介无人答复',
+      not_come: '逾时未送到',
+      hand_over_waits: '到达后未交接',
     },
     role: {
       public: '群众',
@@ -423,6 +427,10 @@ export const field = {
       no_team_free: 'No team free',
       nobody_took_it: 'Nobody took it',
       not_reached: 'Call them',
+      referral_refused: 'Referral refused',
+      not_answered: 'Referral unanswered',
+      not_come: 'Nobody came',
+      hand_over_waits: 'Arrived, not handed over',
     },
     role: {
       public: 'Public',
