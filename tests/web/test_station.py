@@ -199,7 +199,34 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     await expect(page.locator("[data-stay]")).to_have_count(1)
     await expect(page.locator("[data-tab=left]")).to_have_text("近期离站 1")
     await expect(page.locator("[data-room] [data-kind=men]")).to_contain_text("住 0")
+
+    # His papers are issued, and opened to be printed.
+    papers = panel.locator("[data-papers]")
+    for kind in ("hand_over", "help_registration", "escort_home", "stay_record"):
+        await papers.locator(f"[data-paper={kind}] [data-issue]").click()
+        await expect(papers.locator(f"[data-paper={kind}] [data-open]")).to_be_enabled()
+    async with page.expect_response(lambda answer: answer.url.endswith("/pdf")) as answered:
+        await papers.locator("[data-paper=escort_home] [data-open]").click()
+    assert (await answered.value).headers["content-type"] == "application/pdf"
+    await papers.scroll_into_view_if_needed()
+    await settled(page)
+    await shot(page, "station-left")
+    assert await looked_at(page) == []
     assert not [url for url in asked if "/api/cases" in url or "/api/map" in url], "a station asks for its own alone"
+
+    # Whoever is not helped gets a paper that says why and who else can help; the old are not turned away.
+    await page.locator("[data-act=no-help]").click()
+    no_help = page.locator("[data-dialog=no-help]")
+    await no_help.locator("[name=ground]").select_option("has_support")
+    await no_help.locator("[name=age_band]").select_option("old")
+    await no_help.locator("[name=told]").fill("可投靠其兄，已电话联系")
+    await shot(page, "station-no-help")
+    assert await looked_at(page) == []
+    await no_help.get_by_role("button", name="出具通知书").click()
+    await expect(no_help.get_by_role("alert")).to_contain_text("先行救助")
+    await no_help.locator("[name=age_band]").select_option("adult")
+    await no_help.get_by_role("button", name="出具通知书").click()
+    await expect(no_help.locator("[data-issued]")).to_contain_text("W2016")
 
     # The shift leader reads the same desk and has nothing to press.
     leader = await window_of(browser, town, "shift_leader")

@@ -39,7 +39,7 @@ export function actsFor(file: Facts): Set<Act> {
   add(searched && !stay.notice_at, 'notice')
   add(searched && stay.notice_at, 'renew', ...(stay.settlement_at ? [] : (['settle'] as const)))
   add(searched && !stay.dna_requested_at, 'dna')
-  add(stay.dna_requested_at && !stay.dna_answered_at, 'dnaAnswer')
+  add((present || searched) && stay.dna_requested_at && !stay.dna_answered_at, 'dnaAnswer')
   return acts
 }
 

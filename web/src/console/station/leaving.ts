@@ -6,8 +6,8 @@ import type { StayFile } from './shapes'
 export type How = Shapes['HowLeft']
 export type Escort = { name: string; sex: 'male' | 'female' | 'unknown' }
 /** What a record of leaving may be. What is handed on to another house is a referral, not this. */
-export const WAYS: readonly How[] = ['home', 'escorted_home', 'left_by_self', 'hospital', 'welfare_home', 'settled', 'runaway', 'death'] // prettier-ignore
-export type Field = 'receiver' | 'relation' | 'to' | 'escorts' | 'tickets' | 'signature' | 'police' | 'home'
+export const WAYS: readonly How[] = ['home', 'escorted_home', 'left_by_self', 'hospital', 'welfare_home', 'settled', 'help_ended', 'runaway', 'death'] // prettier-ignore
+export type Field = 'receiver' | 'relation' | 'to' | 'escorts' | 'tickets' | 'signature' | 'police' | 'home' | 'ground'
 
 /** The fields of each way, in the order of the form. */
 export const FIELDS: Partial<Record<How, readonly Field[]>> = {
@@ -17,9 +17,11 @@ export const FIELDS: Partial<Record<How, readonly Field[]>> = {
   hospital: ['to', 'receiver', 'signature'],
   welfare_home: ['to', 'receiver', 'signature'],
   settled: ['to'],
+  help_ended: ['ground', 'police'],
   runaway: ['police'],
   death: ['police', 'to'],
 }
+export const END_GROUNDS = ['false_information', 'refuses_to_leave', 'not_eligible', 'unlawful'] as const
 export const GRAVE: ReadonlySet<How> = new Set<How>(['runaway', 'death'])
 
 export type TypedLeaving = {
@@ -32,6 +34,7 @@ export type TypedLeaving = {
   signed_on_paper: boolean
   signature: Drawn | null
   police_told_at: string
+  ground: (typeof END_GROUNDS)[number] | ''
   note: string
 }
 export const emptyLeaving = (escorts: number): TypedLeaving => ({
@@ -44,6 +47,7 @@ export const emptyLeaving = (escorts: number): TypedLeaving => ({
   signed_on_paper: false,
   signature: null,
   police_told_at: '',
+  ground: '',
   note: '',
 })
 
@@ -53,8 +57,9 @@ type Whom = Pick<StayFile, 'decides' | 'escorts_min'> & {
 }
 
 /** Why somebody cannot leave this way at all; null when they can. */
-export function notThisWay(how: How, whom: Whom): 'notAlone' | 'notApplied' | null {
+export function notThisWay(how: How, whom: Whom): 'notAlone' | 'notApplied' | 'notEnded' | null {
   if (how === 'left_by_self' && !whom.decides) return 'notAlone'
+  if (how === 'help_ended' && !whom.decides) return 'notEnded'
   if (how === 'settled' && !whom.stay.settlement_at) return 'notApplied'
   return null
 }
@@ -79,6 +84,8 @@ export function missing(typed: TypedLeaving, whom: Whom): string[] {
   add(['home', 'hospital', 'welfare_home'].includes(how) && !typed.receiver.trim(), 'receiver')
   add(how === 'home' && !whom.decides && !typed.relation_checked, 'relation')
   add(how === 'left_by_self' && !typed.signature && !typed.signed_on_paper, 'declaration')
+  add(how === 'help_ended' && !typed.ground, 'ground')
+  add(how === 'help_ended' && typed.ground === 'unlawful' && !typed.police_told_at, 'police')
   add((how === 'death' || (how === 'runaway' && !whom.decides)) && !typed.police_told_at, 'police')
   return found
 }
@@ -97,6 +104,7 @@ export function leavingOf(typed: TypedLeaving, instant: (local: string) => strin
     declaration_signed: how === 'left_by_self' && (typed.signed_on_paper || !!typed.signature),
     signature: has('signature') ? typed.signature : null,
     police_told_at: has('police') && typed.police_told_at ? instant(typed.police_told_at) : null,
+    ground: has('ground') ? typed.ground || null : null,
     note: typed.note.trim(),
   }
 }

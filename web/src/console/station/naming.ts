@@ -20,7 +20,11 @@ export function useNaming() {
     `${word('sex', one.sex)} · ${word('age', one.age_band)}`
   const who = (people: readonly { sex: string; age_band: string }[], count: number): string =>
     count === 1 && people[0] ? looks(people[0]) : t('station.people', { n: count })
-  const since = (stay: Pick<StayShown, 'arrived_at'>, now: number): string =>
-    t('station.hereFor', { span: long((now - Date.parse(stay.arrived_at)) / 1000) })
+  const since = (stay: Pick<StayShown, 'arrived_at' | 'left_at'>, now: number): string => {
+    const until = stay.left_at ? Date.parse(stay.left_at) : now
+    return t(stay.left_at ? 'station.wasHereFor' : 'station.hereFor', {
+      span: long((until - Date.parse(stay.arrived_at)) / 1000),
+    })
+  }
   return { t, word, both, long, left, looks, who, since }
 }
