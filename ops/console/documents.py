@@ -66,6 +66,31 @@ async def issue_hand_over(
     return await issuing.issue_hand_over(office, photos, referral_id, wanted, origin=_origin(public_address, request))
 
 
+@post(
+    "/api/cases/{case_id:uuid}/documents/hand-over",
+    summary="出具案卷的交接单 Issue the hand-over of a case",
+    tags=TAGS,
+    status_code=201,
+)
+async def issue_for_case(
+    case_id: FromPath[UUID],
+    data: JSONBody[Empty],
+    request: AnyRequest,
+    by: NamedDependency[Actor],
+    office: NamedDependency[Office],
+    public_address: NamedDependency[str],
+    photos: NamedDependency[PhotoStore],
+    now: NamedDependency[datetime],
+    phone: NamedDependency[PhoneClock],
+) -> Done:
+    """最近一次处置反馈中的交接，未经转介的（移交公安、亲属接回、送医）也可出具。
+
+    Of the last visit that handed somebody over, also where no referral was asked for: to police, family, a hospital.
+    """
+    wanted = command("document.of_case", case_id, data, by, now, phone)
+    return await issuing.issue_for_case(office, photos, case_id, wanted, origin=_origin(public_address, request))
+
+
 @post("/api/stays/{stay_id:uuid}/documents", summary="出具在站文书 Issue a form of a stay", tags=TAGS, status_code=201)
 async def issue_for_stay(
     stay_id: FromPath[UUID],
@@ -177,4 +202,4 @@ def _as_file(document: Document) -> dict[str, str]:
     }
 
 
-DOCUMENTS = (issue_hand_over, issue_for_stay, refuse_help, list_documents, document_pdf, check_document)
+DOCUMENTS = (issue_hand_over, issue_for_case, issue_for_stay, refuse_help, list_documents, document_pdf, check_document)

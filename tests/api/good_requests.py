@@ -81,6 +81,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await staff.desk.did(f"/api/cases/{case_id}/verify", {"note": "已电话回访"})
     await _decide(api, staff)
     await _find_somebody(api, staff)
+    await _to_the_police(api, staff)
     await _refer(api, staff)
     await _register_people(api, staff, case_id)
     await _at_the_station(api, staff)
@@ -349,6 +350,19 @@ async def _stayed_outside(api: Api, staff: Staff) -> str:
     return str(next(visit["id"] for visit in visits if visit["case_id"] == case_id))
 
 
+async def _to_the_police(api: Api, staff: Staff) -> None:
+    """Somebody found by the patrol and handed to the police, with the paper of it."""
+    (lon, lat), case_id, now = IN_ZHONGSHAN, str(new_id()), api.clock.now().isoformat()
+    place = {"lon": lon - 0.01, "lat": lat, "crs": "wgs84", "accuracy_m": 9}
+    await staff.officer.did("/api/officer/found", {"case_id": case_id, "place": place, "people_count": 1})
+    paper = {"facility": "派出所", "receiver": "民警王某", "signed_by_crew": True, "signed_by_receiver": True}
+    person = {"sex": "male", "age_band": "adult", "capacity": "capable", "consent": "given"}
+    told = {"outcome": "to_police", "police_told_at": now, "police_told_by": "队长", "people": [person]}
+    await staff.officer.did(f"/api/cases/{case_id}/handle", a_handling(now, hand_over=paper, **told))
+    await staff.officer.did(f"/api/cases/{case_id}/documents/hand-over")
+    await staff.desk.did(f"/api/cases/{case_id}/verify")
+
+
 async def _supplies(staff: Staff) -> None:
     """Taken in by a team, given back to nobody, counted, looked at."""
     team = f"team:{staff.teams[1]}"
@@ -373,6 +387,8 @@ async def _refer(api: Api, staff: Staff) -> None:
         for verb, body in steps.items():
             await desk.did(f"/api/referrals/{referral_id}/{verb}", body)
         assert (await desk.saw(f"/api/referrals/{referral_id}"))["to_words"]
+        if "hand-over" in steps:
+            assert (await desk.did(f"/api/referrals/{referral_id}/documents/hand-over"))["code"]
     assert await desk.saw("/api/referrals", open="false")
 
 

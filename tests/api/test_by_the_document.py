@@ -37,6 +37,7 @@ ONLY_IN_ORDER = {
     "POST /api/stays": _ONE_STAY,
     "POST /api/stays/{stay_id}/documents": _ONE_STAY,
     "POST /api/referrals/{referral_id}/documents/hand-over": "only once both have signed",
+    "POST /api/cases/{case_id}/documents/hand-over": "only once both have signed",
     "DELETE /api/sessions/{session_id}": "a session ends once",
     "POST /api/accounts": "a login is given once",
     "POST /api/campaigns/{campaign_id}/points/{facility_id}/close": "a point is closed once",

@@ -206,6 +206,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/documents/{document_id}/pdf"): Rule(("document:read",), "document"),
     ("GET", "/api/documents/check/{code}"): Rule(about="document_code"),
     ("POST", "/api/referrals/{referral_id}/documents/hand-over"): Rule(("document:issue",), "referral", lambda _: {}),
+    ("POST", "/api/cases/{case_id}/documents/hand-over"): _case("document:issue", body={}),
     ("POST", "/api/stays/{stay_id}/documents"): Rule(
         ("document:issue",), "stay", lambda _: {"kind": "leave_declaration"}
     ),

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pypdfium2
 import pytest
 
 from backend import db as tables
+from backend import retention
 from backend.access.actor import Actor
 from backend.dispatch import field
 from backend.dispatch.case_photos import CasePhotoKind, add_case_photo
@@ -303,6 +305,50 @@ async def test_the_record_of_a_crew_gives_the_same_form_with_the_pictures_of_its
     ]
     assert len(pictures) == len(kinds), "both signatures and the photo of the spot"
     assert await wrong(town, pdf) == []
+
+
+async def test_a_hand_over_to_the_police_that_nobody_was_asked_for_has_its_form_too(
+    town: Town, store: FolderStore
+) -> None:
+    case_id = await town.arrived()
+    crew = await town.crew(case_id)
+    command = town.by(crew, "document.of_case")
+    with pytest.raises(Conflict) as refused:
+        await issuing.issue_for_case(town.office, store, case_id, command, origin=ORIGIN)
+    assert refused.value.code == "not_yet"
+    paper = HandOver(facility="中山派出所", receiver="民警王某", signed_by_crew=True, signed_by_receiver=True)
+    told: dict[str, Any] = {"police_told_at": town.now, "police_told_by": "队长", "medical_called_at": None}
+    child = PersonMet(
+        sex="female", age_band="child", suspicions=("trafficking",), consent="not_possible", consent_ground="未成年"
+    )
+    record = to_hospital(town.now, outcome="to_police", hand_over=paper, people=(child,), **told)
+    record = msgspec.structs.replace(record, crew_has_woman=True)
+    await field.handle(town.office, case_id, record, town.by(crew))
+    done = await issuing.issue_for_case(town.office, store, case_id, town.by(crew, "document.of_case"), origin=ORIGIN)
+    again = await issuing.issue_for_case(town.office, store, case_id, town.by(crew, "document.of_case"), origin=ORIGIN)
+    pdf = await pdf_of(town, again, crew)
+    said = squeezed(pdf)
+    for word in ("中山派出所", "民警王某", "儿童", "未查明", "已在纸质件上签名"):
+        assert word in said, word
+    (row,) = await town.rows(tables.documents, id=done.document_id)
+    assert row["replaced_by"] == again.document_id
+    assert await wrong(town, pdf) == []
+
+
+async def test_what_a_document_says_goes_in_time_and_it_still_checks(town: Town, store: FolderStore) -> None:
+    stay_id, person_id, by = await in_the_house(town, NewPerson(sex="male", age_band="adult"))
+    kept = await pdf_of(town, await issued(town, store, stay_id, "help_registration", by), by)
+    await _leaves(town, stay_id, by, Leaving(how="left_by_self", signature=NAME))
+    town.clock.advance(days=1096 + 1)
+    await retention.run(town.office, store, now=town.now, machine_now=town.now)
+    (row,) = await town.rows(tables.documents)
+    assert (row["content"], row["pdf"]) == ({}, b"")
+    assert await town.rows(tables.persons, id=person_id) == []
+    with pytest.raises(Conflict) as gone:
+        await reading.open_pdf(town.office, row["id"], by=by, now=town.now)
+    assert gone.value.code == "content_gone"
+    assert await wrong(town, kept) == []
+    await town.is_sound()
 
 
 async def test_a_document_is_for_those_it_concerns_and_each_look_is_written_down(

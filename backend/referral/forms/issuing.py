@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, locks
 from backend.access.permissions import Object
+from backend.dispatch import find
 from backend.dispatch.change import Command
 from backend.errors import Conflict
 from backend.geo.place import LonLat
@@ -26,7 +27,7 @@ from backend.office import Office
 from backend.referral import register_rows as rows
 from backend.referral import rows as referrals
 from backend.referral.facilities import facility_for
-from backend.referral.forms import facts, no_help, printing, stay_forms, words
+from backend.referral.forms import facts, hand_over_facts, no_help, printing, stay_forms, words
 from backend.referral.forms.code import new_code
 from backend.referral.forms.document import Document, FormKind, OfAStay, number_of
 from backend.referral.forms.hand_over_form import sheet_of as hand_over_sheet
@@ -69,13 +70,37 @@ async def issue_hand_over(
         command.demand(office, "document:issue")
         referral = await referrals.find_one(tx, office, referral_id)
         command.demand(office, "document:issue", referral.as_object())
-        said = await facts.of_referral(tx, office, referral)
+        said = await hand_over_facts.of_referral(tx, office, referral)
         draft = Draft(
             kind="hand_over",
             sheet=hand_over_sheet(said, office.city.zone),
             about=About(referral_id=referral_id, case_id=referral.case_id),
             what=referral.as_object(),
         )
+        return await issue(tx, office, store, draft, command, origin=origin)
+
+
+async def issue_for_case(office: Office, store: PhotoStore, case_id: UUID, command: Command, *, origin: str) -> Done:
+    """交接单 of the last visit to a case that handed somebody over: of its referral, or as the crew wrote it. Raises Conflict `not_yet`."""
+    async with office.begin() as tx:
+        if (done := await rows.earlier(tx, office, command)) is not None:
+            return done
+        command.demand(office, "document:issue")
+        case = await find.get_case(tx, office, case_id)
+        visits = [one for one in await find.handlings_of(tx, office, case_id) if one.record.get("hand_over")]
+        teams = [visits[-1].team_id] if visits else case.teams()
+        what = Object(regions=case.regions, teams=teams)
+        command.demand(office, "document:issue", what)
+        if not visits:
+            raise hand_over_facts.not_yet()
+        referral_id = visits[-1].record["hand_over"].get("referral_id")
+        if referral_id is not None:
+            referral = await referrals.find_one(tx, office, UUID(referral_id))
+            said, what = await hand_over_facts.of_referral(tx, office, referral), referral.as_object()
+        else:
+            said = await hand_over_facts.of_visit(tx, office, case, visits[-1])
+        about = About(referral_id=UUID(referral_id) if referral_id else None, case_id=case_id)
+        draft = Draft(kind="hand_over", sheet=hand_over_sheet(said, office.city.zone), about=about, what=what)
         return await issue(tx, office, store, draft, command, origin=origin)
 
 
