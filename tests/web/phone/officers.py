@@ -88,12 +88,12 @@ async def tick(page: Page | Locator, field: str) -> None:
     await page.locator(f"[data-field={field}] input").check()
 
 
-async def photograph(page: Page | Locator, colour: str = "darkslategray") -> None:
+async def photograph(page: Page | Locator, colour: str = "darkslategray", *, camera: str = "data-camera") -> None:
     """Takes a photo with the phone's camera."""
     kept = io.BytesIO()
     Image.new("RGB", (640, 480), colour).save(kept, "JPEG")
     photo = FilePayload(name="photo.jpg", mimeType="image/jpeg", buffer=kept.getvalue())
-    await page.locator("[data-camera]").set_input_files(photo)
+    await page.locator(f"[{camera}]").set_input_files(photo)
 
 
 async def sign(page: Page, kind: str) -> None:

@@ -79,6 +79,17 @@ async def test_the_whole_task_with_a_network(town: Town, browser: Browser, shot:
         await pick(page, "capacity", "capable")
         await pick(page, "consent", "given")
         await pick(page, "vulnerable", "hardly_mobile")
+        await page.locator("[data-open-register]").click()
+        register = page.locator("[data-register='0']")
+        await register.locator("[name=person_description]").fill("灰白短发，蓝布外套")
+        await register.locator("[data-field=marks] [data-code=scar]").check()
+        await register.locator("[data-mark=scar] select").select_option("left_arm")
+        await photograph(register, camera="data-person-camera")
+        await expect(register.locator(".photos img")).to_be_visible()
+        await register.locator("[data-act=register]").scroll_into_view_if_needed()
+        await shot(page, "phone-register")
+        await register.locator("[data-act=register]").click()
+        await expect(register.locator("[data-registered=sent]")).to_contain_text("已登记 R", timeout=WAIT_MS)
         await page.locator("[name=wishes]").fill("想去救助站，天暖了再回老家")
         await photograph(page)
         await expect(page.locator("[data-field=photos] img")).to_be_visible()
@@ -107,6 +118,11 @@ async def test_the_whole_task_with_a_network(town: Town, browser: Browser, shot:
         await phone.sent()
         case = await town.case(case_id)
         assert (case["stage"], case["outcome"]) == ("handled", "escorted_to_station")
+        leader = await town.somebody("shift_leader")
+        (known,) = (await leader.saw("/api/persons", case_id=str(case_id)))["people"]
+        (person,) = (await leader.saw(f"/api/persons/{known['id']}"))["records"]
+        assert (person["told"]["description"], len(person["photos"])) == ("灰白短发，蓝布外套", 1)
+        assert person["told"]["marks"][0]["where"] == "left_arm"
         file = await (await town.somebody("checker")).saw(f"/api/cases/{case_id}")
         (visit,) = file["handlings"]
         record = visit["record"]

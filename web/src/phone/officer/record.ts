@@ -3,6 +3,7 @@
  * The server has the last word (backend/dispatch/protection/rules.py). The same rules are asked here as far as they say that something
  * was left out, so that a crew without network learns it in the street and not hours later. Begin at `asks` and `missing`. */
 import type { Shapes } from '@/shared/api/client'
+import type { Card } from './registering'
 
 export type Outcome = Shapes['Outcome']
 export type PersonMet = Required<Shapes['PersonMet']>
@@ -61,6 +62,8 @@ export type Draft = {
   condition: string
   photos: Taken[]
   crewSignature: Taken | null
+  /** What goes into the register, in the order of `people`. */
+  cards: Card[]
   receiverSignature: Taken | null
 }
 /** A rule that is not kept: the server's, or ours about what was left out. person: position in `people`. */
@@ -130,6 +133,7 @@ export const aDraft = (people: PersonMet[] = [aPerson()]): Draft => ({
   condition: '',
   photos: [],
   crewSignature: null,
+  cards: [],
   receiverSignature: null,
 })
 

@@ -1,10 +1,12 @@
 /** The words of the officer's pages; those of the record of a handling stand beside. */
 import { handling } from './handling-words'
+import { register } from './register-words'
 import { sweep } from './sweep-words'
 
 export const words = {
   zh: {
     ...handling.zh,
+    ...register.zh,
     ...sweep.zh,
     duty: { on_duty: '在岗', resting: '休整', off_duty: '下班' },
     duty_label: '上岗状态',
@@ -148,6 +150,7 @@ export const words = {
   },
   en: {
     ...handling.en,
+    ...register.en,
     ...sweep.en,
     duty: { on_duty: 'On duty', resting: 'Resting', off_duty: 'Off duty' },
     duty_label: 'Duty',
