@@ -1,8 +1,10 @@
 """Forms as they are issued: what stands on them, that each proves itself, and that whatever is touched shows."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ import pypdfium2
 import pytest
 
 from backend import db as tables
-from backend import retention
+from backend import retention, rotation
 from backend.access.actor import Actor
 from backend.dispatch import field
 from backend.dispatch.case_photos import CasePhotoKind, add_case_photo
@@ -19,6 +21,7 @@ from backend.dispatch.protection import Belonging, HandOver, PersonMet
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
 from backend.intake.photo_store import FolderStore
+from backend.office import Office
 from backend.referral import register, searching_kin, stays
 from backend.referral.answering import Paper
 from backend.referral.forms import issuing, reading
@@ -32,8 +35,11 @@ from backend.referral.register import NewPerson
 from backend.referral.register_rows import Done
 from backend.referral.signature import Drawn
 from backend.referral.stay import ArrivalNote, Escort, Leaving
+from backend.sealing import Ring, fresh_key
+from ops import documents
 from tests.api.builders import a_photo
 from tests.dispatch.builders import DISPATCHER, LEADER, Town, somebody, to_hospital
+from tests.keys import KEYS
 from tests.referral.builders import Stations
 from tests.referral.people import WANG, a_house, an_old_man, comes_in, staff
 
@@ -349,6 +355,37 @@ async def test_what_a_document_says_goes_in_time_and_it_still_checks(town: Town,
     assert gone.value.code == "content_gone"
     assert await wrong(town, kept) == []
     await town.is_sound()
+
+
+async def test_after_a_change_of_keys_the_file_opens_with_the_new_one_alone(town: Town, store: FolderStore) -> None:
+    stay_id, _, by = await in_the_house(town)
+    done = await issued(town, store, stay_id, "stay_record", by)
+    pdf = await pdf_of(town, done, by)
+    new = fresh_key("new")
+    both = Office(town.office.city, town.office.db, ring=Ring.parse(f"{new},{KEYS}"))
+    await rotation.reseal(both, FolderStore(store.root, both.ring))
+    alone = Office(town.office.city, town.office.db, ring=Ring.parse(new))
+    assert done.document_id is not None
+    opened = await reading.open_pdf(alone, done.document_id, by=by, now=town.now)
+    assert (opened.pdf, opened.content["sheet"]["title"]) == (pdf, "在站服务及离站登记表")
+
+
+async def test_the_command_names_what_differs_and_ends_so(
+    town: Town, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stay_id, _, by = await in_the_house(town)
+    file = tmp_path / "form.pdf"
+    file.write_bytes(await pdf_of(town, await issued(town, store, stay_id, "stay_record", by), by))
+    url = town.office.db.url.render_as_string(hide_password=False)
+    here = SimpleNamespace(database_url=url, city_folder=tmp_path, ring=town.office.ring)
+    monkeypatch.setattr(documents, "settings_here", lambda: here)
+    monkeypatch.setattr(documents, "open_city", lambda _: town.office.city)
+    assert await asyncio.to_thread(documents.check, file) == 0
+    file.write_bytes(file.read_bytes() + b" ")
+    assert await asyncio.to_thread(documents.check, file) == documents.NOT_GENUINE
+    said = capsys.readouterr().out
+    assert "✔ 文件逐字节与出具时相同" in said
+    assert "✘ 文件逐字节与出具时相同" in said
 
 
 async def test_a_document_is_for_those_it_concerns_and_each_look_is_written_down(
