@@ -124,14 +124,25 @@ async def _calls(tx: AsyncConnection, office: Office, indexes: Sequence[bytes], 
 
 
 async def list_looks(
-    tx: AsyncConnection, office: Office, by: Actor, *, case_id: UUID | None, who: str | None, before: int | None
+    tx: AsyncConnection,
+    office: Office,
+    by: Actor,
+    *,
+    case_id: UUID | None,
+    who: str | None,
+    before: int | None,
+    person_id: UUID | None = None,
 ) -> list[Look]:
-    """Looks in the actor's regions, newest first, one page. before: the last `seq` of the page before."""
+    """Looks in the actor's regions, newest first, one page. before: the last `seq` of the page before. person_id: at this record of the
+    register, searches that showed it among them."""
     demand(office.city.policy.roles, by, "look:read")
     e = db.events.c
     wanted = [e.city_id == office.city_id, e.kind.in_(LOOKS), _supervised(office, by)]
     if case_id is not None:
         wanted.append(e.case_id == case_id)
+    if person_id is not None:
+        found_by_search = e.data["people"].contains([str(person_id)])
+        wanted.append(or_(e.data["person_id"].astext == str(person_id), found_by_search))
     if who is not None:
         wanted.append(e.actor["id"].astext == who)
     if before is not None:

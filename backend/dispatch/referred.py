@@ -20,7 +20,7 @@ from backend.office import Office
 ON_THE_WAY: Final[frozenset[ReferralState]] = frozenset({"offered", "accepted"})
 """Asked, or expected. Whoever stands at the door already is handed over or refused there, whatever becomes of the case."""
 
-Because = Literal["handled_otherwise", "case_voided", "case_joined", "left_the_house"]
+Because = Literal["handled_otherwise", "case_voided", "case_joined", "stay_ended"]
 
 
 async def withdrawn_with(

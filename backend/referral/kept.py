@@ -157,7 +157,7 @@ async def take_back(tx: AsyncConnection, office: Office, stay: Stay, given: Refe
         zh, en = "此人刚被转介，请重试。", "They have just been referred: try again."
         raise Conflict(zh, en, code="being_referred")
     once = msgspec.structs.replace(command, id=None)  # the answer to the command is the leaving's
-    await record(tx, office, once, await referred.withdrawn(tx, office, live, "left_the_house", command.now))
+    await record(tx, office, once, await referred.withdrawn(tx, office, live, "stay_ended", command.now))
 
 
 async def _given(tx: AsyncConnection, office: Office, stay: Stay) -> Referral | None:

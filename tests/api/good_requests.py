@@ -234,6 +234,7 @@ async def _register_people(api: Api, staff: Staff, case_id: str) -> None:
     identity = {"name": "王小明", "id_number": "11010519491231002X", "born_on": "1949-12-31", "kin": "儿子"}
     await desk.did(f"{path}/identify", {"identity": identity, "source": "document"})
     assert await desk.did("/api/persons/search", {"name": "王小明", "reason": "family_asks"})
+    assert (await desk.saw("/api/looks", person_id=one))["looks"]
     assert (await desk.saw("/api/persons", case_id=case_id, identified="true", listed="true", suggested="false"))[
         "people"
     ]

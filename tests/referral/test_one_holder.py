@@ -199,7 +199,7 @@ async def test_whoever_leaves_otherwise_is_held_out_to_nobody_any_more(stations:
     await stations.accept(id_)
     await stays.let_leave(stations.town.office, done.stay_id or new_id(), LEFT, stations.town.by(staff(house)))
     referral = await stations.one(id_)
-    assert (referral.state, referral.because) == ("withdrawn", "left_the_house")
+    assert (referral.state, referral.because) == ("withdrawn", "stay_ended")
     assert await stations.held(other) == {}
     assert [one["to"] for one in await stations.town.notices("referral.withdrawn")] == [f"facility:{other}"]
     await stations.town.is_sound()

@@ -215,6 +215,14 @@ async def test_a_search_says_why_and_the_log_says_by_what_but_not_for_what(town:
     await _found(town, words="灰白短发", reason=None)
     event = (await town.events())[-1]
     assert event.data == {"found": 1, "by": ["words"], "reason": None, "people": [str(one)]}
+    await file(town, one, by=LEADER)
+    async with town.office.db.connect() as tx:
+        looks = await looking.list_looks(tx, town.office, LEADER, case_id=None, who=None, before=None, person_id=one)
+        assert [look.what for look in looks] == ["person_read", "person_searched"]
+        of_nobody = await looking.list_looks(
+            tx, town.office, LEADER, case_id=None, who=None, before=None, person_id=new_id()
+        )
+        assert of_nobody == []
     assert "灰白" not in str(event)
     checker = PeopleWanted(words="灰白短发")
     assert await person_search.find_people(town.office, checker, by=CHECKER, now=town.now), (

@@ -105,6 +105,8 @@ async def test_two_records_are_found_laid_side_by_side_merged_and_taken_apart(
     await naming.locator("[name=name]").fill("王小明")
     await naming.get_by_role("button", name="保存身份").click()
     await expect(panel.locator("h2")).to_have_text("王小明")
+    await panel.locator("[data-act=looks]").click()
+    await expect(panel.locator("[data-looks]")).to_contain_text("值班长")
     await _part(page, "listed")
     await expect(page.locator("[data-person]")).to_have_count(1, timeout=WAIT_MS)
 
