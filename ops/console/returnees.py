@@ -1,22 +1,26 @@
 """The register of those who went home: by street, one entry with its visits, moving, ending."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
 from backend.access.actor import Actor
 from backend.office import Office
-from backend.referral.home import desk, moving, returning
+from backend.referral.home import desk, moving, returning, street_book, street_list, where
 from backend.referral.home.desk import ReturneeDesk, ReturneeFile, ReturneesWanted
-from backend.referral.home.returnee import EndReason, HomeNow, VisitFigures
+from backend.referral.home.returnee import Code, EndReason, HomeNow, VisitFigures
+from backend.referral.home.street_list import StreetLists
 from backend.referral.register_rows import Done
 from backend.web import AMoment, CommandBody, command, moment
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 A_YEAR = timedelta(days=365)
 
 
@@ -40,6 +44,12 @@ class EndReturnee(CommandBody, frozen=True, kw_only=True):
 
     reason: EndReason
     note: Annotated[str, Meta(max_length=500)] = ""
+
+
+class ToldElsewhere(CommandBody, frozen=True, kw_only=True):
+    """Which city, district or county of another city."""
+
+    region: Code
 
 
 class Returnees(Controller):
@@ -88,6 +98,35 @@ class Returnees(Controller):
         async with office.db.connect() as tx:
             return await desk.visit_figures(tx, office, by=by, since=begin, until=end, now=now)
 
+    @get("/list.xlsx", summary="街道名单 XLSX Lists for the streets", media_type=XLSX)
+    async def lists(
+        self,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        region: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """每街道一张表，只含本街道的人；含姓名住址，逐人记入日志，文件中注明导出人、时间、编号。
+
+        One street a sheet with its own people only; with names and addresses, so each is a look, and the file says who took it and when.
+        """
+        code = where.short(region) if region is not None else None
+        made = await street_list.export(office, region=code, by=by, now=now)
+        book = await asyncio.to_thread(street_book.workbook, made, office.city.zone)
+        return Response(book, media_type=XLSX, headers=_as_file(made, office))
+
+    @post("/told", summary="已转告外地 Another city was told", status_code=200)
+    async def told(
+        self,
+        data: JSONBody[ToldElsewhere],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Done:
+        """名单已送达现住地。 The list went to where they live."""
+        wanted = command("returnee.told", None, data, by, now)
+        return await street_list.mark_told(office, where.short(data.region), wanted)
+
     @get("/{returnee_id:uuid}", summary="一位返乡人员 One entry")
     async def one(
         self,
@@ -124,3 +163,12 @@ class Returnees(Controller):
         """须写明原因；去世的逐级上报。 With a reason; a death is reported up."""
         wanted = command("returnee.end", returnee_id, data, by, now)
         return await moving.end_returnee(office, returnee_id, data.reason, data.note, wanted)
+
+
+def _as_file(made: StreetLists, office: Office) -> dict[str, str]:
+    day = made.at.astimezone(office.city.zone).strftime("%Y%m%d")
+    name = quote(f"返乡人员名单 {day}.xlsx")
+    return {
+        "Content-Disposition": f"attachment; filename=\"returnees-{day}.xlsx\"; filename*=UTF-8''{name}",
+        "Cache-Control": "private, no-store",
+    }

@@ -316,6 +316,9 @@ async def _after_return(api: Api, staff: Staff) -> None:
     await staff.desk.did(f"{path}/move", {"home": moved})
     times = {"since": "2016-01-01T00:00:00+08:00", "until": "2016-12-31T00:00:00+08:00"}
     await staff.desk.saw("/api/returnees/figures", **times)
+    assert (await staff.desk.get("/api/returnees/list.xlsx", region="210203")).status_code == 200
+    await staff.desk.did(f"{path}/move", {"home": {"region": "411500", "address": "河南信阳"}})
+    await staff.desk.did("/api/returnees/told", {"region": "411500"})
     await staff.desk.did(f"{path}/end", {"reason": "mistake", "note": "认错人"})
     assert (await staff.desk.saw("/api/returnees", wanted="ended"))["returnees"]
 

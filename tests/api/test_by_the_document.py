@@ -35,6 +35,7 @@ ONLY_IN_ORDER = {
         for verb in ("dna-answer", "dna-request", "identify", "leave", "prolong", "renew", "search-notice", "settle")
     },
     "POST /api/stays": _ONE_STAY,
+    "POST /api/returnees/told": "a place of another city of which somebody waits to be told; no chance finds it",
     "POST /api/stays/{stay_id}/documents": _ONE_STAY,
     "POST /api/referrals/{referral_id}/documents/hand-over": "only once both have signed",
     "POST /api/cases/{case_id}/documents/hand-over": "only once both have signed",

@@ -215,6 +215,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ),
     # the station desk
     ("GET", "/api/returnees"): Rule(("returnee:read",)),
+    ("GET", "/api/returnees/list.xlsx"): Rule(("returnee:write",)),
+    ("POST", "/api/returnees/told"): Rule(("returnee:write",), body=lambda _: {"region": "411500"}),
     ("GET", "/api/returnees/figures"): Rule(("returnee:read",)),
     ("GET", "/api/returnees/{returnee_id}"): Rule(("returnee:read",), "returnee"),
     ("POST", "/api/returnees"): Rule(

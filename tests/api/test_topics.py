@@ -90,7 +90,13 @@ TOPICS = {
     **dict.fromkeys(
         (
             *("returnee.registered", "returnee.moved", "returnee.ended", "returnee.relapsed", "returnee.visited"),
-            *("returnee.visit_near", "returnee.visit_missed", "returnee.visit_escalated"),
+            *(
+                "returnee.list_exported",
+                "returnee.told_elsewhere",
+                "returnee.visit_near",
+                "returnee.visit_missed",
+                "returnee.visit_escalated",
+            ),
         ),
         "returnee:read",
     ),

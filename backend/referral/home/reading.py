@@ -62,12 +62,13 @@ async def note_looks(office: Office, read: Mapping[UUID, Sequence[str]], *, by: 
     async with office.db.connect() as tx:
         lately = select(e.data["person_id"].astext).where(mine, e.actor["id"].astext == by.id)
         noted = set((await tx.execute(lately)).scalars())
-    looks = [_look(person_id, regions, by, now) for person_id, regions in read.items() if str(person_id) not in noted]
+    looks = [look_at(person_id, regions, by, now) for person_id, regions in read.items() if str(person_id) not in noted]
     if looks:
         async with office.begin() as tx:
             await log.append(tx, office.city_id, looks, now=now)
 
 
-def _look(person_id: UUID, regions: Sequence[str], by: Actor, now: datetime) -> log.Entry:
+def look_at(person_id: UUID, regions: Sequence[str], by: Actor, now: datetime) -> log.Entry:
+    """The event of a look at somebody."""
     data: dict[str, Any] = {"person_id": person_id}
     return log.Entry(kind="look.person_read", actor=by, occurred_at=now, regions=list(regions), data=data)

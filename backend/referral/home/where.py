@@ -11,6 +11,14 @@ from backend.geo.place import LonLat
 from backend.geo.regions import canonical, codes_above, level_of
 
 
+def short(code: str) -> str:
+    """The code in its shortest form. Raises Invalid `no_such_region` for what is no code."""
+    if level_of(code) is None:
+        zh, en = f"“{code}”不是行政区划代码。", f"'{code}' is no code of a region."
+        raise Invalid(zh, en, field="region", code="no_such_region")
+    return canonical(code)
+
+
 def is_elsewhere(city: City, code: str | None) -> bool:
     """Whether it is another city's."""
     return code is not None and not city.regions.within(code, city.id)
