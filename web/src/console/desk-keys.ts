@@ -12,6 +12,7 @@ const KEYS: Readonly<Record<string, readonly Key[]>> = {
   campaigns: [LIST, ['1 … 4', 'tabs'], ['N', 'openCampaign'], ['A', 'approveCampaign'], ['D', 'declineCampaign'], ['X', 'closeCampaign'], ['Esc', 'back']],
   station: [LIST, ['N', 'walkIn'], ['U', 'unknownOnly'], ['I', 'identify'], ['L', 'leave'], ['R', 'refer'], ['Y', 'prolong'], ['Esc', 'back']],
   register: [LIST, ['/', 'search'], ['1 … 4', 'parts'], ['Esc', 'back']],
+  returnees: [LIST, ['Esc', 'back']],
   replay: [['Space', 'play'], ['N', 'nextEvent'], ['← →', 'minute'], ['+ −', 'speed'], ['J K', 'move'], ['Esc', 'back']],
 } // prettier-ignore
 

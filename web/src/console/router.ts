@@ -16,6 +16,7 @@ export const DESKS: readonly Desk[] = [
   { name: 'stock', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '9' },
   { name: 'station', roles: ['station_staff', 'shift_leader', 'supervisor'], key: '0' },
   { name: 'register', roles: ['shift_leader', 'checker', 'station_staff'], key: 'P' },
+  { name: 'returnees', roles: ['shift_leader', 'supervisor', 'civil_affairs', 'dispatcher'], key: 'V' },
 ]
 
 export const desksOf = (roles: readonly string[]): Desk[] =>
@@ -37,6 +38,7 @@ export const router = createRouter({
     { path: '/leader', name: 'leader', component: () => import('./leader/LeaderDesk.vue') },
     { path: '/admin', name: 'admin', component: () => import('./admin/AdminDesk.vue') },
     { path: '/stock', name: 'stock', component: () => import('./stock/StockDesk.vue') },
+    { path: '/returnees/:id?', name: 'returnees', component: () => import('./returnees/ReturneeDesk.vue') },
     { path: '/station/:id?', name: 'station', component: () => import('./station/StationDesk.vue') },
     { path: '/campaigns/:id/report', name: 'report', component: () => import('./campaign/report/ReportPage.vue') },
     { path: '/register/:id?', name: 'register', component: () => import('./register/RegisterDesk.vue') },

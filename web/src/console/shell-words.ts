@@ -12,6 +12,7 @@ export const words = {
       admin: '管理',
       stock: '物资',
       station: '站内',
+      returnees: '返乡回访',
       register: '受助人员',
     },
     line: {
@@ -99,6 +100,7 @@ export const words = {
       admin: 'Admin',
       stock: 'Supplies',
       station: 'Station',
+      returnees: 'Home visits',
       register: 'People',
     },
     line: {

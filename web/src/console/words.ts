@@ -1,5 +1,6 @@
 /** All words of the console: one part per desk. */
 import { makeWords } from '@/shared/words'
+import { home } from '@/shared/words/home'
 import { words as signature } from '@/shared/signature/words'
 import { words as admin } from './admin/words'
 import { words as board } from './board/words'
@@ -13,6 +14,7 @@ import { words as register } from './register/words'
 import { words as referral } from './referral/words'
 import { words as report } from './campaign/report/words'
 import { words as replay } from './replay/words'
+import { words as returnees } from './returnees/words'
 import { words as shell } from './shell-words'
 import { words as signin } from './signin/words'
 import { words as station } from './station/words'
@@ -27,6 +29,7 @@ export const i18n = makeWords({
   campaign,
   case: caseWords,
   distress,
+  home,
   hotline,
   leader,
   map,
@@ -34,6 +37,7 @@ export const i18n = makeWords({
   replay,
   register,
   report,
+  returnees,
   shell,
   signature,
   signin,
