@@ -77,7 +77,7 @@ async def export(office: Office, *, region: str | None, by: Actor, now: datetime
         names = await reading.names_of(tx, office, people | listed)
         sheets = _sheets(office, entries, visits, people, listed, names, now)
         made = StreetLists(number=new_id(), by=by.name, at=now, sheets=sheets)
-        await _tell(tx, office, made, entries, list(listed.values()), by, now)
+        await _note_export(tx, office, made, entries, list(listed.values()), by, now)
     return made
 
 
@@ -167,7 +167,7 @@ def state_in_words(line: Line) -> str:
     return STATE_NAMES[line.entry.state][0] if line.entry else LISTED_ONLY
 
 
-async def _tell(
+async def _note_export(
     tx: AsyncConnection,
     office: Office,
     made: StreetLists,
