@@ -16,7 +16,9 @@ from ops.simulate.officer import Officer, World
 from ops.simulate.person import Event, Person
 from ops.simulate.phone import Line
 from ops.simulate.reporters import Reporters
+from ops.simulate.station import Staff
 from ops.simulate.street import Street
+from ops.simulate.visitor import GridWorker
 from ops.simulate.weather_service import Message, WeatherService
 
 
@@ -73,16 +75,24 @@ def crowd_of(
     least_fix_s: float = 0.0,
     people_every: timedelta | None = None,
     warnings: Sequence[Message] = (),
+    houses: bool = False,
 ) -> Crowd:
     """The reporters of these reports (key and report), an officer per team of the folder, a dispatcher and a checker.
 
     people_every: how often officers look whether a person has their team. warnings: what the weather service of the simulation sends.
+    houses: crews refer people, the staff of the houses answer and keep them, a grid worker goes to see them later.
     teams: only so many. The city's roads are what people drive on, whatever the server knows of them.
     """
     chance = Chance(seed)
     beats = sorted({(report.lon, report.lat) for _, report in reports})
     world = World(
-        chance, Street(chance, city.policy), city, [LonLat(*place) for place in beats], least_fix_s, people_every
+        chance,
+        Street(chance, city.policy),
+        city,
+        [LonLat(*place) for place in beats],
+        least_fix_s,
+        people_every,
+        houses,
     )
     reporters = Reporters(world, reports, accounts.of("operator"), line)
     officers = [
@@ -94,6 +104,9 @@ def crowd_of(
         Checker(world, accounts.of("checker"), line),
         Leader(world, accounts.of("shift_leader"), line),
     ]
+    if houses:
+        desks += [Staff(world, account, line) for account in accounts.of_facilities()]
+        desks.append(GridWorker(world, accounts.of("grid_worker"), line))
     if warnings:
         desks.append(WeatherService(city, list(warnings), accounts.of("dispatcher"), line))
     return Crowd(world, reporters, [*officers, *desks])

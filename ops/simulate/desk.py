@@ -9,7 +9,7 @@ from ops.demo_accounts import DemoAccount
 from ops.simulate.chance import human_s
 from ops.simulate.officer import World
 from ops.simulate.person import Event
-from ops.simulate.phone import Line, Phone, Reply
+from ops.simulate.phone import DEVICE, Line, Phone, Reply
 
 ACCEPT_MEDIAN_S: Final = 45.0
 ACCEPT_LONGEST_S: Final = 240.0
@@ -61,6 +61,13 @@ class Desk:
         if (case_id, deed) not in self._known:
             self._known.add((case_id, deed))
             heapq.heappush(self._todo, (at, case_id, deed))
+
+    async def _is_a_persons(self) -> bool:
+        """Whether somebody has signed in here by a screen of their own; given back by signing out."""
+        if self.world.people_every is None:
+            return False
+        sessions = await self.phone.get("/api/sessions/")
+        return sessions.ok and any(one["device"] != DEVICE for one in sessions.body)
 
     async def waiting(self, stage: str) -> list[dict[str, Any]]:
         """The cases in a stage, all pages."""

@@ -10,7 +10,7 @@ from ops.demo_accounts import DemoAccount
 from ops.simulate.desk import Desk
 from ops.simulate.officer import World
 from ops.simulate.person import Event
-from ops.simulate.phone import DEVICE, Line
+from ops.simulate.phone import Line
 
 APPROVE_MINUTES: Final = (2.0, 6.0)
 OPEN_MINUTES: Final = (8.0, 20.0)
@@ -37,12 +37,6 @@ class Leader(Desk):
         deed, span = ("approve", APPROVE_MINUTES) if state == "proposed" else ("open", OPEN_MINUTES)
         minutes = self.world.chance.of(deed, "campaign", now.isoformat()).uniform(*span)
         self.note(deed, campaign_id, now + timedelta(minutes=minutes))
-
-    async def _is_a_persons(self) -> bool:
-        if self.world.people_every is None:
-            return False
-        sessions = await self.phone.get("/api/sessions/")
-        return sessions.ok and any(one["device"] != DEVICE for one in sessions.body)
 
     async def _approve(self, campaign_id: str, now: datetime) -> None:
         if not await self._is_a_persons():

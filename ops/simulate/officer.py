@@ -22,6 +22,7 @@ from ops.simulate.chance import Chance, human_s, pick
 from ops.simulate.leg import Leg, plan
 from ops.simulate.person import Event
 from ops.simulate.phone import DEVICE, Line, Phone, Reply
+from ops.simulate.referring import NOT_THEIRS_ANY_MORE, Asking
 from ops.simulate.street import Crew, Street, Visit
 from ops.simulate.sweeper import Sweeper
 
@@ -48,10 +49,16 @@ LOOKS_FOR_A_NOTICE: Final = 3
 TOUR_NEWS: Final = frozenset({"campaign.opened", "sweep.planned"})
 """Events after which a crew that has nothing to do looks whether it has a tour."""
 
+REFERS: Final = 0.75
+"""How often a crew asks before it drives off with somebody, where the simulation refers people at all."""
+LOOKS_FOR_YES: Final = timedelta(minutes=1)
+WAITS_FOR_YES: Final = timedelta(minutes=20)
+"""After so long a crew takes them to the nearest all the same, as it did before anybody could be asked."""
+
 MINE: Final = frozenset(
     {
         "offer.made", "offer.lapsed", "offer.withdrawn", "case.assigned", "case.withdrawn", "case.joined", "case.voided",
-        "case.suspended", "case.returned",
+        "case.suspended", "case.returned", "referral.accepted", "referral.refused", "referral.not_used",
     }
 )  # fmt: skip
 """Events after which a team looks at its task, when it did not cause them itself."""
@@ -66,11 +73,13 @@ class State(StrEnum):
     MOBILISING = "mobilising"
     DRIVING = "driving"
     ON_THE_SPOT = "on_the_spot"
+    WAITING_FOR_YES = "waiting_for_yes"
     TAKING_ALONG = "taking_along"
     TO_A_STOP = "to_a_stop"
     LOOKING = "looking"
 
 
+WITH_PEOPLE: Final = frozenset({State.ON_THE_SPOT, State.WAITING_FOR_YES, State.TAKING_ALONG})
 IDLE: Final = frozenset({State.FREE, State.TO_A_STOP, State.LOOKING})
 """Without a case: can be asked."""
 
@@ -79,7 +88,8 @@ class World(Struct, frozen=True):
     """What the simulated people share: chance, the street as it is, the city's roads and calendar, how fast time runs.
 
     beats: places worth passing; least_fix_s: no phone reports more often than this (simulated seconds). people_every: how often an
-    officer looks whether a person has signed in as their team, who then has it to themselves; None: nobody ever does.
+    officer looks whether a person has signed in as their team, who then has it to themselves; None: nobody ever does. refers: crews
+    ask the houses before they take people there, whose staff is simulated as well.
     """
 
     chance: Chance
@@ -88,6 +98,7 @@ class World(Struct, frozen=True):
     beats: Sequence[LonLat] = ()
     least_fix_s: float = 0.0
     people_every: timedelta | None = None
+    refers: bool = False
 
 
 class Officer:
@@ -117,6 +128,7 @@ class Officer:
         self._facility: dict[str, Any] = {}
         self._facilities: list[dict[str, Any]] = []
         self._until: datetime | None = None
+        self._referral = Asking(team.code, world.chance, self._phone, self.faults)
         self.is_taken_over = False
         self._looked_for_people: datetime | None = None
         self._steps: dict[State, Callable[[datetime], Awaitable[None]]] = {
@@ -126,6 +138,7 @@ class Officer:
             State.MOBILISING: self._mobilising,
             State.DRIVING: self._driving,
             State.ON_THE_SPOT: self._on_the_spot,
+            State.WAITING_FOR_YES: self._waiting_for_yes,
             State.TAKING_ALONG: self._taking_along,
             State.TO_A_STOP: self._at_the_stop,
             State.LOOKING: self._looked,
@@ -203,7 +216,7 @@ class Officer:
                 self._be_free(now)
         elif case["stage"] == "dispatched" and (self._case.get("id") != case["id"] or not self._under_way):
             self._take(case, now)
-        elif case["stage"] == "handling" and self.state not in (State.ON_THE_SPOT, State.TAKING_ALONG):
+        elif case["stage"] == "handling" and self.state not in WITH_PEOPLE:
             self._case = case
             self._start_visit(datetime.fromisoformat(case["stage_since"]), now)
 
@@ -403,7 +416,37 @@ class Officer:
 
     async def _on_the_spot(self, now: datetime) -> None:
         assert self._visit is not None
-        facility = self._nearest_facility(self._visit.taken_to) if self._visit.taken_to else None
+        chance = self.world.chance.of("refers", self.world.street.key(self._case))
+        if self.world.refers and self._visit.taken_to and chance.random() < REFERS:
+            self._referral.begin(self._case["id"], self._visit, now)
+            await self._ask(now)
+        else:
+            await self._drive_off(now)
+
+    async def _ask(self, now: datetime) -> None:
+        """The next house that will take them; where there is none, to the nearest as before."""
+        if await self._referral.ask(now):
+            self._become(State.WAITING_FOR_YES, now + LOOKS_FOR_YES)
+        else:
+            await self._drive_off(now)
+
+    async def _waiting_for_yes(self, now: datetime) -> None:
+        state = await self._referral.look()
+        if state == "accepted":
+            await self._drive_off(now, self._referral.to)
+        elif state == "offered" and now - self._referral.since < WAITS_FOR_YES:
+            self._become(State.WAITING_FOR_YES, now + LOOKS_FOR_YES)
+        elif state == "offered":
+            await self._drive_off(now)
+        else:
+            await self._ask(now)
+
+    async def _drive_off(self, now: datetime, to: dict[str, Any] | None = None) -> None:
+        """With whoever goes along, where they are expected or to the nearest; else the record at once."""
+        assert self._visit is not None
+        facility = to or (self._nearest_facility(self._visit.taken_to) if self._visit.taken_to else None)
+        if to is None:
+            self._referral.forget()
         if facility is None:
             await self._hand_in(now)
             return
@@ -418,6 +461,7 @@ class Officer:
 
     async def _taking_along(self, now: datetime) -> None:
         self.place = self._here(now)
+        await self._referral.arrived(now)
         await self._hand_in(now)
 
     async def _hand_in(self, now: datetime) -> None:
@@ -426,7 +470,10 @@ class Officer:
         facility = str(self._facility.get("name", "救助站（演示）"))
         crew = Crew(self.team.size, self.team.women)
         record = self.world.street.record(self._visit, crew, facility, now, self.world.city.zone)
-        reply = await self._case_command("handle", now, handling=record)
+        reply = await self._case_command("handle", now, handling=self._referral.named_in(record))
+        if reply.code in NOT_THEIRS_ANY_MORE:
+            reply = await self._case_command("handle", now, handling=record)
+        self._referral.forget()
         if not reply.ok:
             self._trouble("handle", reply)
         self._facility = {}

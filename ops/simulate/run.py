@@ -84,6 +84,7 @@ def make_crowd(
         least_fix_s=LEAST_REAL_FIX_S * rate,
         people_every=PEOPLE_REAL * rate,
         warnings=warnings,
+        houses=True,
     )
 
 
