@@ -427,7 +427,7 @@ def _never_write(*_: object, **__: object) -> None:
     raise Conflict("测试到此为止。", "The test stops before anything is written.", code="stopped_before_writing")
 
 
-PAGES = ("/", "/icon.svg", "/m")
+PAGES = ("/", "/check", "/icon.svg", "/m")
 """The web apps themselves: files for everybody, without data (tests/api/test_pages.py)."""
 
 
@@ -436,7 +436,7 @@ def _answered(api: Api) -> set[tuple[str, str]]:
     return {
         (str(method), route.path_format)
         for route in api.app.routes
-        if not route.path.startswith(("/schema", "/assets", "/m/")) and route.path not in PAGES
+        if not route.path.startswith(("/schema", "/assets", "/check/", "/m/")) and route.path not in PAGES
         for method in getattr(route, "methods", ())
         if method not in ("OPTIONS", "HEAD")
     }
