@@ -16,6 +16,13 @@ from tests.web.town import Town, at_desk, settled, window_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TRAIN_STATION = (121.6204, 38.9223)
+GUESTS = (
+    ("male", "old", "灰白短发，说话含糊，自称来自山里"),
+    ("female", "adult", "穿红色羽绒服，不说话"),
+    ("male", "adult", "左脸有疤，带一只编织袋"),
+    ("female", "old", "白发，拄拐杖，记不清住处"),
+    ("male", "adult", "河南口音，丢了身份证和手机"),
+)
 
 
 async def _house(town: Town, code: str = "F01") -> UUID:
@@ -105,7 +112,6 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     await expect(form.locator("[name=condition]")).to_have_value("神志清楚，左脚冻伤")
     await form.locator("[data-vulnerable=dementia]").check()
     await form.locator("[data-wish=find_family]").check()
-    await shot(page, "station-arrival")
     assert await looked_at(page) == []
     await form.get_by_role("button", name="登记入站").click()
     panel = page.locator("[data-stay-panel]")
@@ -145,7 +151,6 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     await notice.get_by_role("button", name="发布").click()
     await expect(notice.get_by_role("alert")).to_contain_text("不得公开的内容：健康状况")
     await text.fill(drafted)
-    await shot(page, "station-notice")
     assert await looked_at(page) == []
     await notice.get_by_role("button", name="发布").click()
     await expect(panel.locator("[data-notice]")).to_contain_text("寻亲公告")
@@ -158,7 +163,6 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     )
     await expect(panel.locator("[data-photo]")).to_have_count(1)
     await settled(page)
-    await shot(page, "station")
     assert await looked_at(page) == []
 
     # Where else he could go is shown with why not; his name is found; he may stay longer, and goes home with two.
@@ -166,7 +170,6 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     houses = page.locator("[data-dialog=refer]")
     await expect(houses.locator("[data-houses]")).to_contain_text("眼下没有合适的机构")
     await expect(houses.locator("[data-house=F02]")).to_contain_text("不接收")
-    await shot(page, "station-refer")
     assert await looked_at(page) == []
     await page.keyboard.press("Escape")
     await page.keyboard.press("i")
@@ -210,7 +213,7 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     assert (await answered.value).headers["content-type"] == "application/pdf"
     await papers.scroll_into_view_if_needed()
     await settled(page)
-    await shot(page, "station-left")
+    await shot(page, "station-papers")
     assert await looked_at(page) == []
     assert not [url for url in asked if "/api/cases" in url or "/api/map" in url], "a station asks for its own alone"
 
@@ -220,7 +223,6 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     await no_help.locator("[name=ground]").select_option("has_support")
     await no_help.locator("[name=age_band]").select_option("old")
     await no_help.locator("[name=told]").fill("可投靠其兄，已电话联系")
-    await shot(page, "station-no-help")
     assert await looked_at(page) == []
     await no_help.get_by_role("button", name="出具通知书").click()
     await expect(no_help.get_by_role("alert")).to_contain_text("先行救助")
@@ -234,8 +236,45 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
     await leader.locator("[name=house]").select_option(str(house))
     await expect(leader.locator("[data-stay]")).to_have_count(1)
     await expect(leader.locator("[data-act]")).to_have_count(0)
-    wide = await leader.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await leader.evaluate(wide) <= 0
+    # More desks than the bar has room for: the rest are behind one button, and where one is stands in the bar.
+    await leader.get_by_role("button", name="English").click()
+    await leader.locator("[data-more-desks]").click()
+    other = leader.locator("[data-more-desks] + ul a").last
+    name = (await other.inner_text()).split("\n")[0]
+    await other.click()
+    await expect(leader.locator("nav a.router-link-active")).to_contain_text(name)
+    assert await leader.evaluate(wide) <= 0
+    await leader.keyboard.press("Alt+z")
+    await expect(leader.locator("nav a.router-link-active")).to_have_text("Station")
     assert await looked_at(leader) == []
     for window in (page, leader):
         await window.context.close()
+
+
+async def test_what_is_due_first_stands_on_top_and_what_is_over_is_red(
+    town: Town, browser: Browser, shot: Shot
+) -> None:
+    house = await _house(town)
+    staff = await town.somebody("station_staff", facility_id=house)
+    for sex, age_band, said in GUESTS:
+        person = {"sex": sex, "age_band": age_band, "told": {"description": said, "vulnerable": ["repeatedly"]}}
+        await staff.did("/api/stays", {"person": person, "arrival": {"condition": "体温正常", "wishes": ["shelter"]}})
+        town.later(hours=6)
+    await _brought(town, house)
+    page = await window_of(browser, town, "station_staff", facility_id=house)
+    await at_desk(page, town, "station")
+    first = page.locator("[data-stay]").first
+    await expect(first).to_have_attribute("data-light", "red")
+    await expect(first).to_contain_text("发布寻亲公告 · 已超")
+    await expect(page.locator("[data-overdue]")).to_contain_text("人已超期")
+    await expect(page.locator("[data-referral]")).to_have_attribute("data-state", "offered")
+    await page.keyboard.press("j")
+    panel = page.locator("[data-stay-panel]")
+    await expect(panel.locator("[data-deadline=search_notice]")).to_contain_text("已上报 1 级")
+    await settled(page)
+    await shot(page, "station")
+    await page.get_by_role("button", name="浅色").click()
+    assert await looked_at(page) == []
+    await page.context.close()

@@ -14,7 +14,7 @@ export const DESKS: readonly Desk[] = [
   { name: 'admin', roles: ['admin', 'shift_leader', 'supervisor'], key: '7' },
   { name: 'campaigns', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '8' },
   { name: 'stock', roles: ['dispatcher', 'shift_leader', 'supervisor', 'civil_affairs'], key: '9' },
-  { name: 'station', roles: ['station_staff', 'shift_leader', 'supervisor'], key: '0' },
+  { name: 'station', roles: ['station_staff', 'shift_leader', 'supervisor'], key: 'Z' },
   { name: 'register', roles: ['shift_leader', 'checker', 'station_staff'], key: 'P' },
   { name: 'returnees', roles: ['shift_leader', 'supervisor', 'civil_affairs', 'dispatcher'], key: 'V' },
 ]

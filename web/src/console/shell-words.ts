@@ -1,6 +1,7 @@
 export const words = {
   zh: {
     title: '指挥中心',
+    more: '更多',
     desks: {
       board: '态势',
       hotline: '热线',
@@ -89,6 +90,7 @@ export const words = {
   },
   en: {
     title: 'Control room',
+    more: 'More',
     desks: {
       board: 'Board',
       hotline: 'Hotline',

@@ -7,6 +7,7 @@ const OWN: readonly [role: string, desk: string][] = [
   ['operator', 'hotline'],
   ['checker', 'verification'],
   ['admin', 'admin'],
+  ['station_staff', 'station'],
 ]
 
 /** The first of the desks that is the role's own; undefined for who has none. */
