@@ -74,9 +74,14 @@ class Town:
 
     async def staff_of(self, code: str) -> Person:
         """Somebody who works at the house of this code."""
+        return await self.somebody("station_staff", facility_id=await self.house(code))
+
+    async def house(self, code: str) -> UUID:
+        """The id of the house of this code."""
         async with self.api.office.db.connect() as tx:
             found = await tx.exec_driver_sql("SELECT id FROM facilities WHERE code = $1", (code,))
-        return await self.somebody("station_staff", facility_id=found.scalar_one())
+        house_id: UUID = found.scalar_one()
+        return house_id
 
     async def report(
         self, place: tuple[float, float] = IN_ZHONGSHAN, *, by: Person | None = None, **other: Any

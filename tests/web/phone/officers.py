@@ -110,3 +110,23 @@ async def sign(page: Page, kind: str) -> None:
     await page.mouse.up()
     await page.locator("[data-keep-signature]").click()
     await expect(page.locator(f"[data-field={kind}] img")).to_be_visible()
+
+
+async def with_somebody(town: Town, phone: Phone) -> UUID:
+    """The team is with a man who wants to go to the station, and is to say where he is taken; the case."""
+    _, base = await base_of(town, "T01")
+    grid_worker = await town.somebody("grid_worker")
+    case_id = await town.report(beside(base, north_m=200), by=grid_worker, channel="grid", address="白山路桥下")
+    page = phone.page
+    await at_step(phone, "offer")
+    await page.locator("[data-accept]").click()
+    await page.locator("[data-next=set_out]").click()
+    await page.locator("[data-next=arrive]").click()
+    await at_step(phone, "spot")
+    for field, code in (("sex", "male"), ("age_band", "adult"), ("capacity", "capable"), ("consent", "given")):
+        await pick(page, field, code)
+    await page.locator("[name=wishes]").fill("想住两天，再回老家")
+    await page.locator("[data-next=did]").click()
+    await page.locator("[data-outcome=escorted_to_station]").click()
+    await page.locator("[data-next=hand_over]").click()
+    return case_id

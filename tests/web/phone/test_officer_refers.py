@@ -1,22 +1,17 @@
 """An officer takes somebody where they will be taken in: asked and answered on the phone, and handed over with what goes along."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.web.conftest import Shot
-from tests.web.phone.hand import Phone
 from tests.web.phone.officers import (
     all_off_duty,
     at_step,
-    base_of,
-    beside,
     officer_phone,
     photograph,
-    pick,
     sign,
 )
 from tests.web.town import WAIT_MS, Town
@@ -28,26 +23,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def quiet(town: Town) -> AsyncIterator[None]:
     yield
     await all_off_duty(town)
-
-
-async def with_somebody(town: Town, phone: Phone) -> UUID:
-    """The team is with an old man who wants to go to the station."""
-    _, base = await base_of(town, "T01")
-    grid_worker = await town.somebody("grid_worker")
-    case_id = await town.report(beside(base, north_m=200), by=grid_worker, channel="grid", address="白山路桥下")
-    page = phone.page
-    await at_step(phone, "offer")
-    await page.locator("[data-accept]").click()
-    await page.locator("[data-next=set_out]").click()
-    await page.locator("[data-next=arrive]").click()
-    await at_step(phone, "spot")
-    for field, code in (("sex", "male"), ("age_band", "adult"), ("capacity", "capable"), ("consent", "given")):
-        await pick(page, field, code)
-    await page.locator("[name=wishes]").fill("想住两天，再回老家")
-    await page.locator("[data-next=did]").click()
-    await page.locator("[data-outcome=escorted_to_station]").click()
-    await page.locator("[data-next=hand_over]").click()
-    return case_id
 
 
 async def test_where_to_is_asked_answered_and_handed_over_on_the_phone(
