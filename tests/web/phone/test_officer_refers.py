@@ -13,6 +13,7 @@ from tests.web.phone.officers import (
     officer_phone,
     photograph,
     sign,
+    with_somebody,
 )
 from tests.web.town import WAIT_MS, Town
 
