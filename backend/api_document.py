@@ -40,8 +40,13 @@ from backend.dispatch.records import (
     ApprovalState,
     CaseChannel,
     ClockRowState,
+    IncidentCause,
+    IncidentKind,
+    IncidentOwes,
+    IncidentState,
     MoveCause,
     OfferState,
+    RecipientState,
     ReferralFrom,
     ReferralState,
     ReferralTo,
@@ -94,7 +99,7 @@ _WORDS: Final[dict[int, str]] = {
 NAME_THINGS: Final = frozenset(
     {
         *("/api/referrals", "/api/facilities/fitting", "/api/station", "/api/stays"),
-        *("/api/persons", "/api/persons/families", "/api/returnees"),
+        *("/api/persons", "/api/persons/families", "/api/returnees", "/api/incidents"),
     }
 )
 """Routes whose query or body names a case, a person or a facility that may not be there."""
@@ -133,6 +138,10 @@ NAMED: Final[Mapping[str, Any]] = {
     "HomeVisitState": VisitState,
     "HowLeft": How,
     "IdentitySource": IdentitySource,
+    "IncidentCause": IncidentCause,
+    "IncidentKind": IncidentKind,
+    "IncidentOwes": IncidentOwes,
+    "IncidentState": IncidentState,
     "MarkKind": MarkKind,
     "Mode": Mode,
     "MoveCause": MoveCause,
@@ -147,6 +156,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "PointState": PointState,
     "Posture": Posture,
     "Priority": Priority,
+    "RecipientState": RecipientState,
     "PublicState": PublicState,
     "ReferralFrom": ReferralFrom,
     "ReferralState": ReferralState,

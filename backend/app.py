@@ -77,6 +77,7 @@ from ops.console.distress import Distress
 from ops.console.documents import DOCUMENTS
 from ops.console.facilities import Facilities
 from ops.console.figures import FiguresNow
+from ops.console.incidents import Incidents
 from ops.console.log_search import log_search
 from ops.console.looks import Looks
 from ops.console.map import MapRoutes
@@ -102,7 +103,7 @@ ROUTES: list[Any] = [
     *(SignInOut, SecondFactor, feed_ticket, feed_socket),
     *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
-    *(Persons, Stays, station_desk, *DOCUMENTS, Returnees, HomeVisits),
+    *(Persons, Stays, station_desk, *DOCUMENTS, Returnees, HomeVisits, Incidents),
     *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
     *(

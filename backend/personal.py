@@ -82,6 +82,7 @@ FIELDS: Final = (
     Field(db.referrals, "receiver"),
     Field(db.referrals, "hand_over", is_json=True),
     Field(db.referral_people, "told", is_json=True),
+    Field(db.incidents, "told", is_json=True),
     Field(db.outbox, "letter", is_json=True),
     Field(db.accounts, "totp"),
     Field(db.accounts, "duty_phone"),

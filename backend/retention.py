@@ -161,6 +161,10 @@ RULES: Final = (
         ("told_sealed",),
     ),
     Rule(
+        "incidents", "incidents", lambda r: r.persons,
+        "t.told_sealed IS NOT NULL AND t.ended_at < :before", ("told_sealed",),
+    ),
+    Rule(
         "look_reasons", "sweep_looks", lambda r: r.persons,
         "t.reason_sealed IS NOT NULL AND t.ended_at < :before", ("reason_sealed",),
     ),

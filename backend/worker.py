@@ -30,6 +30,7 @@ from backend.office import Office
 from backend.referral import stay_clocks, waiting
 from backend.referral.deadlines import StayClockKind
 from backend.referral.home import home_clocks
+from backend.referral.incidents import unanswered
 from backend.stopping import Stopping
 
 REST_AFTER_FAULT = timedelta(seconds=20)
@@ -92,6 +93,7 @@ class Worker:
         done += await self._each(escalation.due_offers, self._lapse)
         done += await self._each(escalation.due_clocks, self._fire)
         done += await self._each(distress.due_calls, self._distress)
+        done += await self._each(unanswered.due, self._incident)
         done += await self._each(stay_clocks.due_clocks, self._deadline)
         done += await self._each(home_clocks.due_visits, self._home_visit)
         done += await self._each(home_clocks.due_ends, self._home_end)
@@ -158,6 +160,9 @@ class Worker:
 
     async def _distress(self, distress_id: UUID, command: Command) -> bool:
         return await distress.escalate(self.office, distress_id, command)
+
+    async def _incident(self, incident_id: UUID, command: Command) -> bool:
+        return await unanswered.fire(self.office, incident_id, command)
 
     async def _referral(self, referral_id: UUID, command: Command) -> bool:
         return await waiting.fire(self.office, referral_id, command)

@@ -40,8 +40,8 @@ from backend.patrol.positions import Fix, TeamFix
 from backend.patrol.tracks import Tracks
 from backend.phone_clock import PhoneClock
 from backend.policy import Danger
-from backend.referral.handing import by_referral
 from backend.referral.home.by_patrol import from_handling
+from backend.referral.incidents.born import by_visit
 from backend.web import AnyRequest, CommandBody, Empty, WithReason, command
 from mobile_api.reports import LARGEST_PHOTO_BODY_BYTES
 from mobile_api.task import Task, task_of
@@ -333,7 +333,7 @@ class OnTheSpot(Controller):
     ) -> Answer:
         """按保护规定检查，缺什么会逐条说明。 Checked against the rules of protection, each named."""
         wanted = command("case.handle", case_id, data, by, now, phone)
-        return await field.handle(office, case_id, phone.right_all(data.handling), wanted, by_referral, from_handling)
+        return await field.handle(office, case_id, phone.right_all(data.handling), wanted, by_visit, from_handling)
 
     @post(
         "/{case_id:uuid}/photos",

@@ -22,7 +22,7 @@ from backend.bulk import add_rows
 from backend.dispatch.lifecycle import Stage
 from backend.dispatch.move import demand_recent
 from backend.dispatch.notices import enqueue_notices
-from backend.dispatch.records import Approval, Case, ClockRow, DistressCall, Offer, Referral, Revisit, Row
+from backend.dispatch.records import Approval, Case, ClockRow, DistressCall, Incident, Offer, Referral, Revisit, Row
 from backend.dispatch.tables import NOT_IN_LOG, TABLES, key_of
 from backend.dispatch.words import Words
 from backend.dispatch.words import keep as keep_words
@@ -66,6 +66,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     revisit_due_at: datetime | None = None
     distress_id: UUID | None = None
     referral_id: UUID | None = None
+    incident_id: UUID | None = None
     warnings: list[dict[str, Any]] = []
 
 
@@ -156,6 +157,7 @@ def _answer(seq: int, changes: Sequence[Change]) -> Answer:
         approval_id=next((row.id for row in rows if isinstance(row, Approval)), None),
         revisit_due_at=next((row.due_at for row in rows if isinstance(row, Revisit) and row.state == "due"), None),
         referral_id=next((row.id for row in rows if isinstance(row, Referral)), None),
+        incident_id=next((row.id for row in rows if isinstance(row, Incident)), None),
         distress_id=next((row.id for row in rows if isinstance(row, DistressCall)), None),
         warnings=[w for change in changes for w in change.facts.get("warnings", ())],
     )

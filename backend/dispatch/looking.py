@@ -38,6 +38,7 @@ LOOKS: Final = (
     "look.person_searched",
     "look.person_photo_read",
     "look.document_read",
+    "look.incident_read",
     "sighting.contact_read",
     "sighting.photo_read",
 )
@@ -56,7 +57,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 class Look(Struct, frozen=True, kw_only=True):
     """Who looked at what, when. what: file_read, searched, call_read, contact_read, photo_read, referral_read, or of the register person_read,
-    person_searched, person_photo_read, document_read. who: an account's id."""
+    person_searched, person_photo_read, document_read; incident_read. who: an account's id."""
 
     seq: int
     at: datetime

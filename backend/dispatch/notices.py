@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.access.keys import is_newest
 from backend.dispatch.lifecycle import STAGE_NAMES
-from backend.dispatch.records import Case, DistressCall, Offer, Referral
+from backend.dispatch.records import Case, DistressCall, Incident, IncidentRecipient, Offer, Referral
 from backend.notify.outbox import enqueue
 from backend.office import Office
 
@@ -53,6 +53,8 @@ async def enqueue_notices(tx: AsyncConnection, office: Office, command: "Command
             await _to_the_crew(tx, office, command, change)
         if change.kind.startswith("referral."):
             await _of_referral(tx, office, command, change)
+        if change.kind.startswith("incident."):
+            await _of_incident(tx, office, command, change)
         if change.kind.startswith("team.distress"):
             await _of_distress(tx, office, command, change)
         await _to_team_with_the_case(tx, office, command, change)
@@ -153,6 +155,29 @@ def _sides(referral: Referral, who: str) -> list[str]:
         teams = [f"team:{team_id}" for team_id in referral.teams()]
         return [*teams, *([f"facility:{referral.from_facility}"] if referral.from_facility else [])]
     return [f"role:{who}:{referral.regions[0]}"]
+
+
+async def _of_incident(tx: AsyncConnection, office: Office, command: "Command", change: "Change") -> None:
+    """Each level that is told now, of use until it has acknowledged; facts `heard`: who hears of it besides, by address."""
+    incident = next(after for _, after in change.rows if isinstance(after, Incident))
+    message: dict[str, Any] = {
+        "kind": change.kind,
+        "incident_id": incident.id,
+        "number": incident.number,
+        "incident": incident.kind,
+        "alarm": change.facts.get("alarm"),
+    }
+    for before, after in change.rows:
+        if isinstance(after, IncidentRecipient) and after.state == "waiting" and _is_told(before, after):
+            asked = {**message, "recipient_id": after.id}
+            to = f"role:{after.role}:{after.region}"
+            await enqueue(tx, office, "push", to, asked, only_while="recipient_waits", now=command.now)
+    for to in change.facts.get("heard", ()):
+        await enqueue(tx, office, "push", to, message, now=command.now)
+
+
+def _is_told(before: Any, after: IncidentRecipient) -> bool:
+    return before is None or after.times > before.times
 
 
 async def _to_partners(tx: AsyncConnection, office: Office, command: "Command", changes: Sequence["Change"]) -> None:

@@ -27,6 +27,11 @@ ReferralTo = Literal[
     "facility", "regional_centre", "hospital", "police", "foreign_affairs", "womens_federation", "family", "other_city"
 ]
 MoveCause = Literal["moved", "counted", "given"]
+IncidentKind = Literal["death", "missing", "accident", "abuse", "trafficking", "violence"]
+IncidentCause = Literal["hand", "handling", "stay", "visit"]
+IncidentState = Literal["open", "concluded", "withdrawn"]
+IncidentOwes = Literal["report", "follow_up"]
+RecipientState = Literal["waiting", "acknowledged", "absent", "passed"]
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -326,6 +331,63 @@ class ReferralPerson(Struct, frozen=True, kw_only=True):
     told: dict[str, Any] = {}
 
 
+class Incident(Struct, frozen=True, kw_only=True):
+    """即时上报事项. cause: what it was born of. owes: what the one who raised it has to send next, by due_at; misses: how often that
+    was asked for after it was due. fires_at: when it is asked for next. told: the form, follow-ups, the conclusion; sealed.
+    """
+
+    id: UUID
+    number: int
+    kind: IncidentKind
+    cause: IncidentCause
+    state: IncidentState
+    regions: list[str]
+    happened_at: datetime
+    raised_at: datetime
+    raised_by: str
+    case_id: UUID | None = None
+    handling_id: UUID | None = None
+    stay_id: UUID | None = None
+    person_id: UUID | None = None
+    home_visit_id: UUID | None = None
+    teams: list[UUID] = []
+    facilities: list[UUID] = []
+    owes: IncidentOwes | None = None
+    due_at: datetime | None = None
+    misses: int = 0
+    fires_at: datetime | None = None
+    reported_at: datetime | None = None
+    reported_by: str | None = None
+    follow_ups: int = 0
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    told: dict[str, Any] = {}
+
+    def as_object(self) -> Object:
+        """What permissions ask about."""
+        return Object(regions=self.regions, teams=self.teams, facilities=self.facilities, owner=self.raised_by)
+
+
+class IncidentRecipient(Struct, frozen=True, kw_only=True):
+    """Who is told of an incident at one level. region: whose people of that role; the city's code for those of the whole city.
+
+    times: how often they were told. absent: nobody has that role there. passed: a higher level ended it.
+    """
+
+    id: UUID
+    incident_id: UUID
+    level: int
+    role: str
+    region: str
+    state: RecipientState
+    told_at: datetime
+    due_at: datetime
+    times: int = 1
+    fires_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+
+
 Row = (
     Case
     | Offer
@@ -340,4 +402,6 @@ Row = (
     | StockMove
     | Referral
     | ReferralPerson
+    | Incident
+    | IncidentRecipient
 )

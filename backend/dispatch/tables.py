@@ -10,6 +10,8 @@ from backend.dispatch.records import (
     ClockRow,
     DistressCall,
     HandlingRow,
+    Incident,
+    IncidentRecipient,
     Link,
     Offer,
     Referral,
@@ -35,6 +37,8 @@ TABLES: dict[type[Row], Table] = {
     StockMove: db.stock_moves,
     Referral: db.referrals,
     ReferralPerson: db.referral_people,
+    Incident: db.incidents,
+    IncidentRecipient: db.incident_recipients,
 }
 
 # Not told by the log: when the machine looks next (a schedule), and what somebody wrote (it may be about a person; the log
@@ -44,6 +48,8 @@ _SCHEDULES: dict[str, frozenset[str]] = {
     "clocks": frozenset({"fires_at"}),
     "distress_calls": frozenset({"escalates_at"}),
     "referrals": frozenset({"fires_at"}),
+    "incidents": frozenset({"fires_at"}),
+    "incident_recipients": frozenset({"fires_at"}),
 }
 NOT_IN_LOG: dict[str, frozenset[str]] = {
     table.name: _SCHEDULES.get(table.name, frozenset()) | {field.name for field in fields_of(table)}

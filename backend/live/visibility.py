@@ -37,6 +37,7 @@ ACTIONS = {
     "stay": "stay:read",
     "returnee": "returnee:read",
     "document": "document:read",
+    "incident": "incident:read",
 }
 POSITIONS = "team:read"
 # Events whose rows are too many for every screen: it is told that they were, and asks for what it shows (I11).

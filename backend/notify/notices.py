@@ -143,6 +143,7 @@ def _wanted() -> ColumnElement[bool]:
         (n.told["only_while"].astext == "campaign_is_proposed", _campaign_is_proposed()),
         (n.told["only_while"].astext == "call_in_is_open", _team_has_not_come()),
         (n.told["only_while"].astext == "referral_waits", _referral_waits()),
+        (n.told["only_while"].astext == "recipient_waits", _recipient_waits()),
         else_=true(),
     )
 
@@ -181,6 +182,12 @@ def _referral_waits() -> ColumnElement[bool]:
     n, r = db.notices.c, db.referrals.c
     asked = cast(n.told["referral_id"].astext, Uuid)
     return exists().where(r.city_id == n.city_id, r.id == asked, r.state == "offered")
+
+
+def _recipient_waits() -> ColumnElement[bool]:
+    n, r = db.notices.c, db.incident_recipients.c
+    asked = cast(n.told["recipient_id"].astext, Uuid)
+    return exists().where(r.city_id == n.city_id, r.id == asked, r.state == "waiting")
 
 
 def _team_has_yet_to_begin() -> ColumnElement[bool]:

@@ -15,12 +15,14 @@ from sqlalchemy import CursorResult, RowMapping, Select, and_, func, insert, not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import personal
-from backend.db import campaign_calls, campaigns, cases, distress_calls, offers, outbox, referrals
+from backend.db import campaign_calls, campaigns, cases, distress_calls, incident_recipients, offers, outbox, referrals
 from backend.ids import new_id
 from backend.notify.senders import Message, Way
 from backend.office import Office
 
-OnlyWhile = Literal["case_is_open", "distress_is_open", "campaign_is_proposed", "call_in_is_open", "referral_waits"]
+OnlyWhile = Literal[
+    "case_is_open", "distress_is_open", "campaign_is_proposed", "call_in_is_open", "referral_waits", "recipient_waits"
+]
 CLOSED = ("assisted", "refused", "voided", "joined")
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # due by whichever clock
 LONGEST_ERROR = 300
@@ -56,7 +58,8 @@ async def enqueue(
     A message with `offer_id` is sent only while that offer is live; `only_while="case_is_open"` is for what is of no use
     once the case is closed, `"distress_is_open"` (the message has its `distress_id`) once that call is answered,
     `"campaign_is_proposed"` (`campaign_id`) once somebody answered, `"call_in_is_open"` (`call_id`) once the team came,
-    `"referral_waits"` (`referral_id`) once that referral is answered or taken back.
+    `"referral_waits"` (`referral_id`) once that referral is answered or taken back, `"recipient_waits"` (`recipient_id`) once
+    that level has acknowledged.
     now: when it happened. send_at: not before (the machine's time).
     """
     if only_while is not None:
@@ -179,12 +182,18 @@ def _unanswered(city_id: str, ids: Sequence[UUID]) -> Select[Any]:
     return select(r.id).where(r.city_id == city_id, r.id.in_(ids), r.state == "offered")
 
 
+def _not_acknowledged(city_id: str, ids: Sequence[UUID]) -> Select[Any]:
+    r = incident_recipients.c
+    return select(r.id).where(r.city_id == city_id, r.id.in_(ids), r.state == "waiting")
+
+
 _OTHERS: Final = {
-    "campaign_is_proposed": _proposed, "call_in_is_open": _still_called, "referral_waits": _unanswered
+    "campaign_is_proposed": _proposed, "call_in_is_open": _still_called, "referral_waits": _unanswered,
+    "recipient_waits": _not_acknowledged,
 }  # fmt: skip
 _NAMED_BY: Final = {
     "distress_is_open": "distress_id", "campaign_is_proposed": "campaign_id", "call_in_is_open": "call_id",
-    "referral_waits": "referral_id",
+    "referral_waits": "referral_id", "recipient_waits": "recipient_id",
 }  # fmt: skip
 
 

@@ -89,9 +89,19 @@ def _told(p: Policy) -> Iterator[Fault]:
     for n, who in enumerate(p.escalation.chain):
         if who not in ("team", *get_args(Role)):
             yield unlisted(("escalation", "chain", n), who, ["team", *get_args(Role)], "team + [roles]")
+
+
+def _told_at_once(p: Policy) -> Iterator[Fault]:
+    levels = [*get_args(Role), *(f"{role}@city" for role in get_args(Role))]
     for n, who in enumerate(p.protection.report_up_to):
-        if who not in get_args(Role):
-            yield unlisted(("protection", "report_up_to", n), who, list(get_args(Role)), "[roles]")
+        if who not in levels:
+            yield unlisted(("protection", "report_up_to", n), who, levels, "[roles]")
+        elif who not in p.protection.report_up_waits:
+            yield Fault(
+                ("protection", "report_up_waits"),
+                f"缺少“{who}”的签收时限。",
+                f"says not within what '{who}' acknowledges.",
+            )
 
 
 def _phases(p: Policy) -> Iterator[Fault]:
@@ -124,6 +134,9 @@ def _elapsed_only(p: Policy) -> Iterator[Fault]:
         ("referral", "visit_ahead"): p.referral.visit_ahead,
         ("referral", "visit_step"): p.referral.visit_step,
         ("protection", "report_up_within"): p.protection.report_up_within,
+        ("protection", "report_again"): p.protection.report_again,
+        ("protection", "follow_up_every"): p.protection.follow_up_every,
+        **{("protection", "report_up_waits", who): span for who, span in p.protection.report_up_waits.items()},
         **{("referral", name): getattr(p.referral, name) for name in ("answer", "answer_step", "hold")},
         ("verification", "stay_at_least"): p.verification.stay_at_least,
         ("verification", "entered_within"): p.verification.entered_within,
@@ -144,6 +157,9 @@ def _positive(p: Policy) -> Iterator[Fault]:
         ("circle", "within"): p.circle.within,
         ("intake", "duplicate_window"): p.intake.duplicate_window,
         ("protection", "report_up_within"): p.protection.report_up_within,
+        ("protection", "report_again"): p.protection.report_again,
+        ("protection", "follow_up_every"): p.protection.follow_up_every,
+        **{("protection", "report_up_waits", who): span for who, span in p.protection.report_up_waits.items()},
     }
     for table in ("clocks", "referral", "retention", "verification"):
         section = getattr(p, table)
@@ -252,6 +268,7 @@ _CHECKS: Final[tuple[Callable[[Policy], Iterator[Fault]], ...]] = (
     _roles,
     _second_factor,
     _told,
+    _told_at_once,
     _never_empty,
     _offers_are_seen_with_their_cases,
     _weather,

@@ -179,12 +179,23 @@ class Outcomes(msgspec.Struct, frozen=True):
 
 
 class Protection(msgspec.Struct, frozen=True):
-    """DOMAIN §4: escorts, supplies by season, and how fast a death or a missing person goes up every level."""
+    """DOMAIN §4: escorts, supplies by season, and how fast a death or a missing person goes up every level.
+
+    report_up_to: levels, from the nearest up, each a role or `role@city`; report_up_waits: within which each acknowledges.
+    """
 
     escort_crew_min: Annotated[int, Meta(ge=2, le=10)]
     supplies: dict[Season, tuple[Text, ...]]
     report_up_within: Span
     report_up_to: tuple[Text, ...]
+    report_up_waits: dict[str, Span]
+    report_again: Span
+    follow_up_every: Span
+
+    @property
+    def report_up_roles(self) -> tuple[str, ...]:
+        """The roles that hear of it, each once."""
+        return tuple(dict.fromkeys(level.partition("@")[0] for level in self.report_up_to))
 
 
 class Verification(msgspec.Struct, frozen=True):

@@ -71,8 +71,6 @@ END_NAMES: Final[dict[EndGround, tuple[str, str]]] = {
 }
 BY_HAND_OVER: Final[frozenset[How]] = frozenset({"referred", "other_office"})
 """Written down by a referral that is handed over, and by nothing else."""
-UP_AT_ONCE: Final[frozenset[How]] = frozenset({"runaway", "death"})
-"""Reported up through every level (DOMAIN §4.8)."""
 
 Words = Annotated[str, Meta(max_length=1000)]
 

@@ -16,11 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.access.permissions import Object, allowed
-from backend.dispatch.change import Command
+from backend.dispatch.change import Command, record
 from backend.errors import Conflict, Invalid, NotFound
 from backend.geo.place import LonLat
 from backend.ids import new_id
-from backend.notify.outbox import enqueue
 from backend.office import Office
 from backend.referral import case_people, register, sameness, stay_clocks
 from backend.referral import register_rows as rows
@@ -28,12 +27,13 @@ from backend.referral.deadlines import STILL_SEARCHED
 from backend.referral.facilities import Facility, facility_for
 from backend.referral.home import relapse, returning
 from backend.referral.house import place_in
+from backend.referral.incidents.born import of_stay
 from backend.referral.kept import Kept, kept_for, lock_given, released, take_back, was_handed_to
 from backend.referral.person import CasePerson, Identity, IdentitySource, Person, object_of
 from backend.referral.register import NewPerson
 from backend.referral.register_rows import Done, Rows
 from backend.referral.signature import demand_written
-from backend.referral.stay import UP_AT_ONCE, ArrivalNote, Came, Leaving, Stay, cannot_decide, demand_leaving, someone
+from backend.referral.stay import ArrivalNote, Came, Leaving, Stay, cannot_decide, demand_leaving, someone
 
 REFERRED = ("accepted", "arrived", "handed_over")
 """States of a referral whose people a house was asked to take."""
@@ -133,13 +133,13 @@ async def let_leave(office: Office, stay_id: UUID, leaving: Leaving, command: Co
         kept = msgspec.to_builtins(leaving)
         gone = {"state": "left", "left_at": command.at, "left_by": command.by.id, "how": leaving.how, "leaving": kept}
         after = msgspec.structs.replace(stay, **gone)
+        incident = await of_stay(tx, office, after, leaving, command)
         await take_back(tx, office, stay, given, command)
         listed = _listed(person, leaving, command)
         facts: dict[str, Any] = {"how": leaving.how}
-        if leaving.how in UP_AT_ONCE:
-            facts |= {"alarm": leaving.how, "told": list(office.city.policy.protection.report_up_to)}
-            await _tell_up(tx, office, after, facts["told"], command)
         done = await tell_of_stay(tx, office, command, "stay.ended", stay, after, group, more=listed, facts=facts)
+        if incident is not None:
+            await record(tx, office, msgspec.structs.replace(command, id=None), incident)
         await returning.from_stay(tx, office, after, leaving, await rows.group_of(tx, office, person.root_id), command)
         return done
 
@@ -150,12 +150,6 @@ def _listed(person: Person, leaving: Leaving, command: Command) -> Rows:
     if leaving.how not in ("home", "escorted_home") or not prone or person.listed_at is not None:
         return []
     return [(person, msgspec.structs.replace(person, listed_at=command.at))]
-
-
-async def _tell_up(tx: AsyncConnection, office: Office, stay: Stay, roles: Sequence[str], command: Command) -> None:
-    message = {"kind": "stay.ended", "stay_id": stay.id, "alarm": stay.how}
-    for role in roles:
-        await enqueue(tx, office, "push", f"role:{role}:{stay.regions[0]}", message, now=command.now)
 
 
 async def held(tx: AsyncConnection, office: Office, stay_id: UUID, command: Command) -> tuple[Stay, list[Person]]:

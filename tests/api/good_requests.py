@@ -41,7 +41,7 @@ NEW_PASSWORD = "quite another horse 马"
 @dataclass
 class Staff:
     """Who asks. desk: every role of a desk in one person, for the whole city; second: another such; victims: what they have
-    may be taken from them."""
+    may be taken from them; chief: above the desk."""
 
     desk: Person
     second: Person
@@ -50,6 +50,7 @@ class Staff:
     admin: Person
     victims: list[Person]
     grid_worker: Person
+    chief: Person
     teams: list[UUID]
 
 
@@ -65,6 +66,7 @@ async def hire(api: Api) -> Staff:
         admin=await api.person("admin", regions=(CITY,)),
         victims=[await api.person("checker", regions=(XIGANG,)) for _ in range(3)],
         grid_worker=await api.person("grid_worker", regions=(CITY,)),
+        chief=await api.person("civil_affairs", "supervisor", regions=(CITY,)),
         teams=teams,
     )
 
@@ -86,6 +88,7 @@ async def every_good_request(api: Api, staff: Staff) -> None:
     await _register_people(api, staff, case_id)
     await _at_the_station(api, staff)
     await _after_return(api, staff)
+    await _report_up(staff, case_id)
     await _call_for_help(api, staff)
     await _supplies(staff)
     await _look_at_the_city(api, staff)
@@ -330,6 +333,28 @@ async def _returned(api: Api, staff: Staff) -> str:
     home = {"region": "210202", "address": "解放路 9 号"}
     wanted = {"person_id": person, "home": home, "is_prone": True}
     return str((await staff.desk.did("/api/returnees", wanted))["returnee_id"])
+
+
+A_FORM = {
+    "what": "在桥下摔倒，头部出血", "place": "西安路桥下", "who": "男，六十岁上下", "measures": "止血，送中心医院",
+    "medics_told_at": "2016-09-19T08:10:00+08:00", "family_unknown": True,
+}  # fmt: skip
+
+
+async def _report_up(staff: Staff, case_id: str) -> None:
+    """An accident goes up: filled in, acknowledged, followed up, concluded; and another that was none."""
+    desk = staff.desk
+    one, other = [
+        (await desk.did("/api/incidents", {"kind": "accident", "case_id": case_id}))["incident_id"] for _ in range(2)
+    ]
+    path = f"/api/incidents/{one}"
+    assert (await desk.saw("/api/incidents", open_only="true", case_id=case_id))[0]["owes"] == "report"
+    await desk.did(f"{path}/complete", {"form": A_FORM})
+    await staff.chief.did(f"{path}/acknowledge")
+    await desk.did(f"{path}/follow-ups", {"text": "已缝合，留观"})
+    assert (await desk.saw(path))["follow_ups"][0]["text"] == "已缝合，留观"
+    await staff.chief.did(f"{path}/conclude", {"conclusion": "意外摔伤，已治疗"})
+    await desk.did(f"/api/incidents/{other}/withdraw", WHY)
 
 
 async def _call_for_help(api: Api, staff: Staff) -> None:
@@ -597,6 +622,10 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
         stock[f"POST /api/referrals/{{referral_id}}/{verb}"] = [
             await _referred(api, desk, accepted=verb in ("arrived", "hand-over")) for _ in range(3)
         ]
+    for verb in ("complete", "acknowledge", "follow-ups", "conclude", "withdraw"):
+        stock[f"POST /api/incidents/{{incident_id}}/{verb}"] = [
+            await _went_up(staff, reported=verb in ("follow-ups", "conclude")) for _ in range(3)
+        ]
     waiting = [await _reported(api, OUTSIDE, n) for n in range(3)]
     for case_id in waiting:
         await desk.did(f"/api/cases/{case_id}/accept")
@@ -606,6 +635,13 @@ async def lay_in(api: Api, staff: Staff) -> dict[str, list[str]]:
     made = [await staff.admin.did("/api/keys", {"partner": f"city-{n}", "regions": [CITY]}) for n in range(3)]
     stock["POST /api/keys/{key_id}/rotate"] = [one["key"]["id"] for one in made]
     return stock
+
+
+async def _went_up(staff: Staff, *, reported: bool) -> str:
+    made = await staff.officer.did("/api/incidents", {"kind": "accident", **({"form": A_FORM} if reported else {})})
+    if reported:
+        await staff.chief.did(f"/api/incidents/{made['incident_id']}/acknowledge")
+    return str(made["incident_id"])
 
 
 async def _joined(api: Api, desk: Person, n: int) -> str:

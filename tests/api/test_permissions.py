@@ -23,6 +23,7 @@ from backend.patrol import shifts
 from backend.policy import Policy
 from backend.referral import answering, offering, person_photos
 from backend.referral import register_rows as register
+from backend.referral.incidents import reporting
 from tests.api.builders import (
     A_PAPER,
     IN_ZHONGSHAN,
@@ -79,6 +80,10 @@ def _person(body: Callable[[Thing], Any]) -> Rule:
 
 def _stay(body: dict[str, Any]) -> Rule:
     return Rule(("stay:write",), "stay", lambda _: body)
+
+
+def _incident(action: str, body: dict[str, Any]) -> Rule:
+    return Rule((action,), "incident", lambda _: body)
 
 
 def _of_case(thing: Thing) -> dict[str, Any]:
@@ -180,6 +185,15 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/referrals/{referral_id}/withdraw"): _referral("referral:create", WHY),
     ("POST", "/api/referrals/{referral_id}/arrived"): _referral("referral:create", {}),
     ("POST", "/api/referrals/{referral_id}/hand-over"): _referral("referral:answer", {"paper": A_PAPER}),
+    # reported at once
+    ("GET", "/api/incidents"): Rule(("incident:read",)),
+    ("POST", "/api/incidents"): _case("incident:create", body=lambda t: {"kind": "accident", **_of_case(t)}),
+    ("GET", "/api/incidents/{incident_id}"): Rule(("incident:read",), "incident"),
+    ("POST", "/api/incidents/{incident_id}/complete"): _incident("incident:create", {"form": {}}),
+    ("POST", "/api/incidents/{incident_id}/acknowledge"): _incident("incident:acknowledge", {}),
+    ("POST", "/api/incidents/{incident_id}/follow-ups"): _incident("incident:create", {"text": "已送医"}),
+    ("POST", "/api/incidents/{incident_id}/conclude"): _incident("incident:conclude", {"conclusion": "意外"}),
+    ("POST", "/api/incidents/{incident_id}/withdraw"): _incident("incident:conclude", WHY),
     # the city
     # the register of people
     ("GET", "/api/persons"): Rule(("person:read",)),
@@ -463,6 +477,7 @@ async def test_a_route_answers_those_it_is_for_and_nobody_else(
         on_the_spot,
         offering,
         answering,
+        reporting,
     ):
         monkeypatch.setattr(module, "record", _stopping)
     monkeypatch.setattr(register, "tell", _stopping)

@@ -62,6 +62,7 @@ TOPICS = {
         (
             *("look.file_read", "look.searched", "look.call_read", "look.photo_read", "look.referral_read"),
             *("look.person_read", "look.person_searched", "look.person_photo_read", "look.document_read"),
+            "look.incident_read",
         ),
         "look:read",
     ),
@@ -101,6 +102,13 @@ TOPICS = {
         "returnee:read",
     ),
     "document.issued": "document:read",
+    **dict.fromkeys(
+        (
+            *("incident.raised", "incident.completed", "incident.acknowledged", "incident.escalated", "incident.owed"),
+            *("incident.followed_up", "incident.concluded", "incident.withdrawn"),
+        ),
+        "incident:read",
+    ),
     **dict.fromkeys(("call.parked", "call.taken"), "contact:read"),
     **dict.fromkeys(("facility.changed", "facility.withdrawn"), "facility:read"),
     **dict.fromkeys(

@@ -80,6 +80,7 @@ async def build_world(api: Api) -> World:
         "case": [*cases, *asked],
         "offer": [thing for thing in asked if "offer_id" in thing.ids],
         "referral": [await _a_referral(boss, case) for case in cases[:2]],
+        "incident": [await _an_incident(boss, case) for case in cases[:2]],
         "approval": [await _approval(boss, case) for case in cases[:2]],
         "team": [
             Thing("my team", {"team_id": str(teams[0])}, (ZHONGSHAN, CITY), (teams[0],)),
@@ -268,6 +269,12 @@ async def _a_referral(boss: Person, case: Thing) -> Thing:
     """Somebody of the case is to go to the police."""
     made = await boss.did("/api/referrals", {"wish": a_wish(case.ids["case_id"])})
     return Thing(case.name, {"referral_id": made["referral_id"]}, case.regions, case.teams)
+
+
+async def _an_incident(boss: Person, case: Thing) -> Thing:
+    """An accident in the case, of which little is known yet."""
+    made = await boss.did("/api/incidents", {"kind": "accident", "case_id": case.ids["case_id"]})
+    return Thing(case.name, {"incident_id": made["incident_id"]}, case.regions, case.teams)
 
 
 async def _a_call_for_help(api: Api, team: UUID, region: str) -> Thing:

@@ -326,10 +326,11 @@ async def test_death_and_running_away_are_told_up_at_once(town: Town) -> None:
     house = await a_house(town)
     stay_id, _ = await _stay(town, house)
     await stays.let_leave(town.office, stay_id, Leaving(how="runaway", note="夜间翻墙"), town.by(staff(house)))
-    (event,) = [event for event in await town.events() if event.kind == "stay.ended"]
-    assert event.data["alarm"] == "runaway"
-    told = {one["to"].split(":")[1] for one in await town.notices("stay.ended")}
-    assert told == set(town.office.city.policy.protection.report_up_to)
+    (incident,) = await town.rows(tables.incidents)
+    assert (incident["kind"], incident["cause"], incident["stay_id"]) == ("missing", "stay", stay_id)
+    assert incident["facilities"] == [house]
+    assert await town.notices("incident.raised")
+    await town.is_sound()
 
 
 async def test_whoever_is_prone_to_return_is_on_the_list_once_they_went_home(town: Town) -> None:

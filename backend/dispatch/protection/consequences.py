@@ -23,7 +23,7 @@ def _report_up(h: Handling, policy: Policy) -> Iterator[Consequence]:
     due = h.handled_at + timedelta(seconds=policy.protection.report_up_within.seconds)
     within = policy.protection.report_up_within
     zh, en = f"立即逐级上报（{within.zh}内）", f"report up through every level within {within.en}"
-    yield Consequence("report_up", zh, en, policy.protection.report_up_to, due_at=due)
+    yield Consequence("report_up", zh, en, policy.protection.report_up_roles, due_at=due)
 
 
 def _police(h: Handling, _: Policy) -> Iterator[Consequence]:

@@ -3,6 +3,7 @@ import type { Case, DistressCall, LiveEvent } from '@/shared/live/state'
 
 export const KINDS = [
   'distress',
+  'incident',
   'search',
   'not_reached',
   'clock',
@@ -14,8 +15,9 @@ export const KINDS = [
   'referral',
 ] as const
 export type AlarmKind = (typeof KINDS)[number]
-/** A crew that calls for help is never silent. */
-export const MUTABLE = KINDS.filter(kind => kind !== 'distress')
+/** A crew that calls for help is never silent, nor is what is reported up at once. */
+export const MUTABLE = KINDS.filter(kind => kind !== 'distress' && kind !== 'incident')
+const INCIDENT = new Set(['incident.raised', 'incident.escalated', 'incident.owed'])
 
 /** What a campaign calls attention by: somebody has to answer, or work begins or grows. */
 const CAMPAIGN = new Set(['campaign.proposed', 'campaign.escalated', 'campaign.opened', 'campaign.upgraded'])
@@ -26,6 +28,7 @@ const isForTheDesk = (event: LiveEvent): boolean =>
 
 export function kindOf(event: LiveEvent): AlarmKind | null {
   if (event.kind === 'team.distress' || event.kind === 'team.distress_escalated') return 'distress'
+  if (INCIDENT.has(event.kind)) return 'incident'
   if (event.kind === 'search.alarm' || (event.kind === 'offer.made' && event.data.alarm)) return 'search'
   if (event.kind === 'case.not_reached') return 'not_reached'
   if (event.kind === 'clock.missed' || event.kind === 'clock.escalated') return 'clock'

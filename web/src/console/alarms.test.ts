@@ -38,6 +38,11 @@ test('a crew that calls for help is an alarm of its own that nobody can mute', (
   ).toEqual(['distress', 'distress', null])
   expect(MUTABLE).not.toContain('distress')
 })
+test('what is reported up at once is an alarm that nobody can mute: raised, not acknowledged, owed', () => {
+  const told = ['incident.raised', 'incident.escalated', 'incident.owed', 'incident.acknowledged']
+  expect(told.map(kind => kindOf(event(kind)))).toEqual(['incident', 'incident', 'incident', null])
+  expect(MUTABLE).not.toContain('incident')
+})
 test('calls for help that nobody has answered come first, the oldest on top, and those that are over are gone', () => {
   const call = (id: string, raised_at: string, more: Partial<DistressCall> = {}) =>
     [id, { id, raised_at, answered_at: null, over_at: null, ...more } as DistressCall] as const

@@ -14,6 +14,7 @@ const DISTRESS_EVERY_MS = 6_000
 /** Two tones, told apart by pitch and number: an alarm must be known without looking. */
 const TONES: Record<AlarmKind, number[]> = {
   distress: [1320, 880, 1320, 880, 1320, 880],
+  incident: [1175, 784, 1175],
   search: [880, 880, 880],
   critical: [988, 988, 988],
   not_reached: [830, 660, 830],

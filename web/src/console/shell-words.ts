@@ -15,6 +15,7 @@ export const words = {
       station: '站内',
       returnees: '返乡回访',
       register: '受助人员',
+      incidents: '即时上报',
     },
     line: {
       live: '实时',
@@ -37,6 +38,7 @@ export const words = {
     },
     alarm: {
       distress: '队员求助',
+      incident: '即时上报',
       search: '寻找队伍告警',
       not_reached: '队伍未收到通知',
       clock: '超时',
@@ -104,6 +106,7 @@ export const words = {
       station: 'Station',
       returnees: 'Home visits',
       register: 'People',
+      incidents: 'At once',
     },
     line: {
       live: 'Live',
@@ -125,6 +128,7 @@ export const words = {
       kinds: 'Mute by kind',
     },
     alarm: {
+      incident: 'Reported at once',
       distress: 'Crew calls for help',
       search: 'Search alarm',
       not_reached: 'Team not reached',

@@ -8,6 +8,7 @@ import { words as campaign } from './campaign/words'
 import { words as caseWords } from './case/words'
 import { words as distress } from './distress/words'
 import { words as hotline } from './hotline/words'
+import { words as incidents } from './incidents/words'
 import { words as leader } from './leader/words'
 import { words as map } from './map/words'
 import { words as register } from './register/words'
@@ -31,6 +32,7 @@ export const i18n = makeWords({
   distress,
   home,
   hotline,
+  incidents,
   leader,
   map,
   referral,

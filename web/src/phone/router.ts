@@ -21,6 +21,12 @@ export const router = createRouter({
     { path: '/grid', name: 'grid', component: () => import('./report/GridPage.vue'), meta: { role: 'grid_worker' } },
     { path: '/task', name: 'task', component: () => import('./officer/TaskPage.vue'), meta: { role: 'officer' } },
     { path: '/found', name: 'found', component: () => import('./officer/FoundPage.vue'), meta: { role: 'officer' } },
+    {
+      path: '/incident/:id?',
+      name: 'incident',
+      component: () => import('./officer/IncidentPage.vue'),
+      meta: { role: 'officer' },
+    },
     { path: '/queue', name: 'queue', component: () => import('./queue/QueuePage.vue') },
     { path: '/settings', name: 'settings', component: () => import('./SettingsPage.vue') },
     { path: '/:rest(.*)', redirect: '/' },

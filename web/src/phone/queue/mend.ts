@@ -11,6 +11,8 @@ const PAGES: Record<string, string> = {
   found: 'found',
   visit: 'grid',
   home_visit: 'grid',
+  incident: 'incident',
+  incident_report: 'incident',
 }
 
 export function mendPage(action: Action): RouteLocationRaw | null {

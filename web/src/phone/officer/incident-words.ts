@@ -1,0 +1,43 @@
+/** What the phone says of what is reported up at once. */
+import { incidents } from '@/shared/incidents/words'
+
+export const words = {
+  zh: {
+    ...incidents.zh,
+    title: '即时上报',
+    help: '死亡、走失、事故，疑似虐待、拐卖、家暴：知道多少先报多少，各级立即收到。缺的项目 30 分钟内补齐。',
+    raise: '即时上报',
+    send: '立即上报',
+    what: '事项类别',
+    report: '上报表',
+    owed: '欠上报表',
+    due: '限 {at} 前',
+    late: '已超时',
+    missing: '还缺：{what}',
+    fill: '填写上报表',
+    complete: '提交上报表',
+    waits: '已填，等待发送',
+    with_case: '关联当前案卷',
+    away: '没有网络：可先填写，连上后自动发送。',
+    followed: '还没有结论，请续报最新进展',
+  },
+  en: {
+    ...incidents.en,
+    title: 'Report at once',
+    help: 'Death, somebody missing, an accident, suspected abuse, trafficking, violence: report what you know now; every level hears at once. What is missing is due within 30 minutes.',
+    raise: 'Report at once',
+    send: 'Report now',
+    what: 'What it is',
+    report: 'Report',
+    owed: 'A report is owed',
+    due: 'by {at}',
+    late: 'overdue',
+    missing: 'Missing: {what}',
+    fill: 'Fill in the report',
+    complete: 'Send the report',
+    waits: 'Filled in, waiting to be sent',
+    with_case: 'Of the case in hand',
+    away: 'No network: fill it in, it is sent by itself later.',
+    followed: 'Not concluded yet: follow up',
+  },
+}

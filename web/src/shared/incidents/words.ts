@@ -1,0 +1,51 @@
+/** What console and phone say of an incident: its kinds, the fields of its report. */
+export const incidents = {
+  zh: {
+    kind: {
+      death: '死亡',
+      missing: '走失',
+      accident: '意外事故',
+      abuse: '疑似虐待',
+      trafficking: '疑似拐卖',
+      violence: '疑似家庭暴力',
+    },
+    form: {
+      what: '发生了什么（经过）',
+      place: '地点',
+      who: '涉及人员（姓名或特征）',
+      measures: '已采取的措施',
+      police_told_at: '报警（110）时间',
+      police_told_by: '报警人',
+      medics_told_at: '呼叫急救（120）时间',
+      medics_told_by: '呼叫人',
+      family_told_at: '告知亲属时间',
+      family_told_by: '告知人',
+      no_medics: '未叫急救的原因',
+      family_unknown: '亲属不明或没有亲属',
+    },
+  },
+  en: {
+    kind: {
+      death: 'Death',
+      missing: 'Missing',
+      accident: 'Accident',
+      abuse: 'Suspected abuse',
+      trafficking: 'Suspected trafficking',
+      violence: 'Suspected violence at home',
+    },
+    form: {
+      what: 'What happened',
+      place: 'Where',
+      who: 'Whom it is about',
+      measures: 'What was done',
+      police_told_at: 'Police (110) told at',
+      police_told_by: 'by',
+      medics_told_at: 'Medics (120) called at',
+      medics_told_by: 'by',
+      family_told_at: 'Family told at',
+      family_told_by: 'by',
+      no_medics: 'Why the medics were not called',
+      family_unknown: 'No family, or nobody knows whom',
+    },
+  },
+}
