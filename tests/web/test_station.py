@@ -256,13 +256,14 @@ async def test_a_night_at_the_station(town: Town, browser: Browser, shot: Shot) 
 async def test_what_is_due_first_stands_on_top_and_what_is_over_is_red(
     town: Town, browser: Browser, shot: Shot
 ) -> None:
-    house = await _house(town)
+    house = await _house(town, "F04")
     staff = await town.somebody("station_staff", facility_id=house)
     for sex, age_band, said in GUESTS:
         person = {"sex": sex, "age_band": age_band, "told": {"description": said, "vulnerable": ["repeatedly"]}}
         await staff.did("/api/stays", {"person": person, "arrival": {"condition": "体温正常", "wishes": ["shelter"]}})
         town.later(hours=6)
-    await _brought(town, house)
+    await town.go_on_duty("T01", "T02", "T03")
+    await _brought(town, house, {"sex": "male", "age_band": "old", "note": "说不清家在哪"})
     page = await window_of(browser, town, "station_staff", facility_id=house)
     await at_desk(page, town, "station")
     first = page.locator("[data-stay]").first
