@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath
+from litestar.params import Body, FromPath, FromQuery
 from msgspec import Meta
 
 from backend.access.actor import Actor
@@ -46,10 +46,17 @@ class HomeVisits(Controller):
 
     @get(summary="待返乡回访 Home visits to make")
     async def due(
-        self, by: NamedDependency[Actor], office: NamedDependency[Office], now: NamedDependency[datetime]
+        self,
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+        later: FromQuery[bool] = False,
     ) -> list[HomeVisitDue]:
-        """本辖区已超期和即将到期的，先到期在前；查看会被记录。 Late or due soon in the own regions, the first due first. Looking is recorded."""
-        return await due.list_home_visits(office, by=by, now=now)
+        """本辖区已超期和即将到期的，先到期在前；later 时也列以后到期的，可提前回访。查看会被记录。
+
+        Late or due soon in the own regions, the first due first; with `later` those due after that too. Looking is recorded.
+        """
+        return await due.list_home_visits(office, by=by, now=now, later=later)
 
     @post("/{visit_id:uuid}/done", summary="返乡回访完成 Say what was found", status_code=200)
     async def done(

@@ -47,11 +47,14 @@ class HomeVisitDue(Struct, frozen=True, kw_only=True):
     relapsed_at: datetime | None
 
 
-async def list_home_visits(office: Office, *, by: Actor, now: datetime) -> list[HomeVisitDue]:
-    """What the actor may visit, soonest due first: late, or due within `[referral] visit_ahead`. Each person read is a look."""
+async def list_home_visits(office: Office, *, by: Actor, now: datetime, later: bool = False) -> list[HomeVisitDue]:
+    """What the actor may visit, soonest due first: late, or due within `[referral] visit_ahead`. Each person read is a look.
+
+    later: those due after it too, for whoever is in the street anyway; a visit may be made early.
+    """
     demand(office.city.policy.roles, by, ACTION)
     async with office.db.connect() as tx:
-        entries = {one.id: one for one in await _entries(tx, office, by, now)}
+        entries = {one.id: one for one in await _entries(tx, office, by, None if later else now + _ahead(office))}
         visits = await home_rows.visits_of(tx, office, list(entries))
         people = await reading.people_of(tx, office, [one.person_id for one in entries.values()])
         names = await reading.names_of(tx, office, people)
@@ -60,10 +63,15 @@ async def list_home_visits(office: Office, *, by: Actor, now: datetime) -> list[
     return [_shown(office, one, entries[one.returnee_id], people, names, visits) for one in due]
 
 
-async def _entries(tx: AsyncConnection, office: Office, by: Actor, now: datetime) -> list[Returnee]:
+def _ahead(office: Office) -> timedelta:
+    return timedelta(seconds=office.city.policy.referral.visit_ahead.seconds)
+
+
+async def _entries(tx: AsyncConnection, office: Office, by: Actor, until: datetime | None) -> list[Returnee]:
     v, r = db.home_visits.c, db.returnees.c
-    soon = now + timedelta(seconds=office.city.policy.referral.visit_ahead.seconds)
-    due = (v.city_id == r.city_id) & (v.returnee_id == r.id) & (v.state == "due") & (v.due_at <= soon)
+    due = (v.city_id == r.city_id) & (v.returnee_id == r.id) & (v.state == "due")
+    if until is not None:
+        due &= v.due_at <= until
     query = rows.select_rows(Returnee, office, reading.visible(office, by, ACTION)).join(db.home_visits, due)
     return await rows.fetch(tx, office, Returnee, query.order_by(v.due_at, r.id).limit(MOST_SHOWN))
 

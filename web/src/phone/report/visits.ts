@@ -1,6 +1,6 @@
 /** What is to be visited in the own community: people who stayed outside, and people who went home. Asked of the server, kept for
  * when there is no network, gone with the session. */
-import { onMounted, onScopeDispose, shallowRef, type ShallowRef } from 'vue'
+import { onMounted, onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { api, ask, Refusal, type Shapes } from '@/shared/api/client'
 import { session } from '@/shared/api/session'
 import { store } from '../queue/store'
@@ -25,7 +25,12 @@ export const forgetVisits = async (): Promise<void> => {
 }
 
 export const useVisits = (): List<Visit> => useKept(KEY, () => ask(api.GET('/api/visits')))
-export const useHomeVisits = (): List<HomeVisit> => useKept(AT_HOME, () => ask(api.GET('/api/home-visits')))
+/** later: those that are due only after the next weeks as well, for whoever is in the street anyway. */
+export function useHomeVisits(): List<HomeVisit> & { later: Ref<boolean> } {
+  const later = ref(false)
+  const list = useKept(AT_HOME, () => ask(api.GET('/api/home-visits', { params: { query: { later: later.value } } })))
+  return { ...list, later }
+}
 
 /** Where somebody can have moved to: the parts of the city. Kept on the phone; they are public, and change once in years. */
 export function useRegions(): ShallowRef<readonly Region[]> {
