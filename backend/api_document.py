@@ -74,6 +74,7 @@ from backend.referral.person import (
     SamenessState,
     Vulnerability,
 )
+from backend.referral.privacy.subject import AccessReason, GivenTo
 from backend.referral.stay import Came, EndGround, NoConsentGround, StayClockState, StayState, Wish
 from backend.referral.takes import Group, Need, PlaceKind
 from backend.web import PROBLEM, Problem
@@ -106,6 +107,7 @@ NAME_THINGS: Final = frozenset(
 BY_STAGE: Final = frozenset(f"/api/campaigns/{{campaign_id}}/report{form}" for form in ("", ".pdf", ".xlsx"))
 """Routes that read, and can do so only from some stage on."""
 NAMED: Final[Mapping[str, Any]] = {
+    "AccessReason": AccessReason,
     "AgeBand": AgeBand,
     "ApprovalAction": ApprovalAction,
     "ApprovalState": ApprovalState,
@@ -133,6 +135,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "FacilityKind": FacilityKind,
     "FacilityLevel": Level,
     "FormKind": FormKind,
+    "GivenTo": GivenTo,
     "Hazard": Hazard,
     "HomeNeed": HomeNeed,
     "HomeVisitState": VisitState,

@@ -39,6 +39,7 @@ LOOKS: Final = (
     "look.person_photo_read",
     "look.document_read",
     "look.incident_read",
+    "look.subject_access",
     "sighting.contact_read",
     "sighting.photo_read",
 )
@@ -57,7 +58,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 class Look(Struct, frozen=True, kw_only=True):
     """Who looked at what, when. what: file_read, searched, call_read, contact_read, photo_read, referral_read, or of the register person_read,
-    person_searched, person_photo_read, document_read; incident_read. who: an account's id."""
+    person_searched, person_photo_read, document_read, subject_access; incident_read. who: an account's id."""
 
     seq: int
     at: datetime

@@ -21,6 +21,9 @@ from backend.referral import case_people, person_file, person_photos, person_sea
 from backend.referral.person import NOBODY, Identity, IdentitySource, ToldOf
 from backend.referral.person_file import PAGE, PersonFile, PersonPage
 from backend.referral.person_search import PeopleWanted, PersonFound
+from backend.referral.privacy import subject_access
+from backend.referral.privacy.subject import AccessReason, AccessWanted, GivenTo, SubjectFile
+from backend.referral.privacy.subject_sheet import as_pdf
 from backend.referral.register import Description, MetIn, NewPerson
 from backend.referral.register_rows import Done
 from backend.web import CommandBody, Empty, command
@@ -38,6 +41,17 @@ class Register(CommandBody, frozen=True, kw_only=True):
     told: ToldOf = ToldOf()
     identity: Identity = NOBODY
     source: IdentitySource | None = None
+
+
+class AskAccess(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """To whom it is given, and why. relation_checked: a guardian has proved to be one."""
+
+    given_to: GivenTo
+    reason: AccessReason
+    relation_checked: bool = False
+
+    def wanted(self) -> AccessWanted:
+        return AccessWanted(given_to=self.given_to, reason=self.reason, relation_checked=self.relation_checked)
 
 
 class Describe(CommandBody, frozen=True, kw_only=True, omit_defaults=True):
@@ -171,6 +185,41 @@ class Persons(Controller):
     ) -> PersonFile:
         """每次查看都记入日志；身份只给有权的人。 Every look is written to the log; the identity only for who may see it."""
         return await person_file.open_file(office, person_id, by=by, now=now)
+
+    @post("/{person_id:uuid}/subject-access", summary="本人查阅个人信息 What is kept on a person", status_code=200)
+    async def subject_access(
+        self,
+        person_id: FromPath[UUID],
+        data: JSONBody[AskAccess],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> SubjectFile:
+        """本人或监护人要求查阅、复制时提供；含全部合并登记和查看记录，不含他人信息；记入日志。疑似受侵害的不提供给监护人。
+
+        For the person or their guardian: everything under all their records, and who looked; nothing of others. Written to the log. Where
+        harm is suspected nothing is given to a guardian.
+        """
+        return await subject_access.give(office, person_id, data.wanted(), by=by, now=now)
+
+    @post(
+        "/{person_id:uuid}/subject-access/pdf",
+        summary="本人查阅个人信息，打印 What is kept on a person, on paper",
+        status_code=200,
+        media_type="application/pdf",
+    )
+    async def subject_access_on_paper(
+        self,
+        person_id: FromPath[UUID],
+        data: JSONBody[AskAccess],
+        by: NamedDependency[Actor],
+        office: NamedDependency[Office],
+        now: NamedDependency[datetime],
+    ) -> Response[bytes]:
+        """同一内容的中文打印件，不留存。 The same to read on paper, in Chinese; it is kept nowhere."""
+        file = await subject_access.give(office, person_id, data.wanted(), by=by, now=now, form="pdf")
+        headers = {"Cache-Control": "private, no-store", "Content-Disposition": 'inline; filename="subject-access.pdf"'}
+        return Response(await as_pdf(file, office.city), media_type="application/pdf", headers=headers)
 
     @post("/{person_id:uuid}/describe", summary="补充描述 Describe", status_code=200)
     async def describe(

@@ -238,6 +238,9 @@ async def _register_people(api: Api, staff: Staff, case_id: str) -> None:
     await desk.did(f"{path}/identify", {"identity": identity, "source": "document"})
     assert await desk.did("/api/persons/search", {"name": "王小明", "reason": "family_asks"})
     assert (await desk.saw("/api/looks", person_id=one))["looks"]
+    asked = {"given_to": "guardian", "reason": "wants_to_know", "relation_checked": True}
+    assert (await desk.did(f"{path}/subject-access", asked))["records"]
+    assert (await desk.post(f"{path}/subject-access/pdf", asked)).content.startswith(b"%PDF")
     assert (await desk.saw("/api/persons", case_id=case_id, identified="true", listed="true", suggested="false"))[
         "people"
     ]

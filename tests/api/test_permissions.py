@@ -203,6 +203,12 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ),
     ("POST", "/api/persons/families"): _person(lambda t: {**_of_case(t), "person_ids": [t.ids["person_id"]]}),
     ("GET", "/api/persons/{person_id}"): Rule(("person:read",), "person"),
+    **{
+        ("POST", f"/api/persons/{{person_id}}/subject-access{form}"): Rule(
+            ("person:read", "identity:read"), "person", lambda _: {"given_to": "person", "reason": "wants_to_know"}
+        )
+        for form in ("", "/pdf")
+    },
     ("POST", "/api/persons/{person_id}/describe"): _person(lambda _: {"sex": "male"}),
     ("POST", "/api/persons/{person_id}/identify"): _person(
         lambda _: {"identity": {"name": "王"}, "source": "own_word"}

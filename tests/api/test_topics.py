@@ -63,6 +63,7 @@ TOPICS = {
             *("look.file_read", "look.searched", "look.call_read", "look.photo_read", "look.referral_read"),
             *("look.person_read", "look.person_searched", "look.person_photo_read", "look.document_read"),
             "look.incident_read",
+            "look.subject_access",
         ),
         "look:read",
     ),
