@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from backend.dispatch.protection import Outcome
-from backend.dispatch.records import ReferralState, ReferralTo
+from backend.dispatch.records import IncidentKind, ReferralState, ReferralTo
 from backend.errors import Conflict, Invalid
 from backend.intake.looks import AgeBand, Sex
 from backend.referral.deadlines import How, StayClockKind
@@ -144,7 +144,7 @@ class SubjectDocument(Struct, frozen=True, kw_only=True):
 class SubjectIncident(Struct, frozen=True, kw_only=True):
     """Something about them that was reported at once. What the report says names others: that there is one is told."""
 
-    kind: str
+    kind: IncidentKind
     happened_at: datetime
     raised_at: datetime
     ended_at: datetime | None

@@ -20,6 +20,7 @@ from backend.referral.forms.document import KIND_NAMES
 from backend.referral.forms.printing import FORM
 from backend.referral.forms.sheet import NOTHING, Block, Box, Heading, Listing, Sheet, row
 from backend.referral.home import returnee
+from backend.referral.incidents.states import KIND_NAMES as INCIDENT_NAMES
 from backend.referral.person import NOBODY, SOURCE_NAMES, VULNERABILITY_NAMES
 from backend.referral.privacy.subject import (
     GIVEN_NAMES,
@@ -66,9 +67,6 @@ async def as_pdf(file: SubjectFile, city: City) -> bytes:
     return await typeset(FORM, data, made_at=file.made_at, pictures={"qr.svg": _NO_QR})
 
 
-INCIDENT_NAMES: Final[Mapping[str, str]] = {
-    "death": "死亡", "missing": "失踪", "accident": "意外", "abuse": "虐待", "trafficking": "拐卖", "violence": "暴力伤害",
-}  # fmt: skip
 _NO_QR: Final = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 
 
@@ -136,7 +134,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "police_told_at": "通知公安", "foreign_affairs_told_at": "通知外事部门", "hand_over": "交接", "facility": "接收单位",
     "belongings": "随身物品", "condition": "身体状况", "what": "物品", "count": "数量", "needs": "需要", "to": "去向", "tickets": "乘车凭证",
     "ground": "终止理由", "relation_checked": "已核对关系", "declaration_signed": "已签声明", "how": "方式", "address": "住址",
-    "street": "街道", "region": "地区代码", "grounds": "回访理由", "index": "序号",
+    "street": "街道", "region": "地区代码", "home": "居住地", "grounds": "回访理由", "index": "序号",
 }  # fmt: skip
 _PAIRS: Final[tuple[Mapping[Any, tuple[str, str]], ...]] = (
     words.SEX_NAMES, words.AGE_NAMES, words.NEED_NAMES, VULNERABILITY_NAMES, HOW_NAMES, returnee.NEED_NAMES,
@@ -222,7 +220,7 @@ def _return(one: SubjectReturn, zone: ZoneInfo) -> list[Block]:
 
 def _incidents(file: SubjectFile, zone: ZoneInfo) -> Iterable[Block]:
     lines = tuple(
-        (INCIDENT_NAMES.get(one.kind, NOTHING), words.moment(one.happened_at, zone), words.moment(one.ended_at, zone))
+        (INCIDENT_NAMES[one.kind][0], words.moment(one.happened_at, zone), words.moment(one.ended_at, zone))
         for one in file.incidents
     )
     heads = ("事项", "发生时间", "结束时间")
