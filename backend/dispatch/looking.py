@@ -134,9 +134,11 @@ async def list_looks(
     who: str | None,
     before: int | None,
     person_id: UUID | None = None,
+    referral_id: UUID | None = None,
+    document_id: UUID | None = None,
 ) -> list[Look]:
     """Looks in the actor's regions, newest first, one page. before: the last `seq` of the page before. person_id: at this record of the
-    register, searches that showed it among them."""
+    register, searches that showed it among them. referral_id, document_id: at this one."""
     demand(office.city.policy.roles, by, "look:read")
     e = db.events.c
     wanted = [e.city_id == office.city_id, e.kind.in_(LOOKS), _supervised(office, by)]
@@ -145,6 +147,8 @@ async def list_looks(
     if person_id is not None:
         found_by_search = e.data["people"].contains([str(person_id)])
         wanted.append(or_(e.data["person_id"].astext == str(person_id), found_by_search))
+    named = {"referral_id": referral_id, "document_id": document_id}
+    wanted += [e.data[name].astext == str(value) for name, value in named.items() if value is not None]
     if who is not None:
         wanted.append(e.actor["id"].astext == who)
     if before is not None:

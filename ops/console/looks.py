@@ -56,11 +56,21 @@ class Looks(Controller):
         case_id: FromQuery[UUID | None] = None,
         who: FromQuery[str | None] = None,
         person_id: FromQuery[UUID | None] = None,
+        referral_id: FromQuery[UUID | None] = None,
+        document_id: FromQuery[UUID | None] = None,
         before: FromQuery[int | None] = None,
     ) -> LookPage:
         """联系方式、照片、案卷内容的每次查看及按号码查询。 Every look at a contact, a photo, a file, and every search."""
         async with office.db.connect() as tx:
             found = await looking.list_looks(
-                tx, office, by, case_id=case_id, who=who, before=before, person_id=person_id
+                tx,
+                office,
+                by,
+                case_id=case_id,
+                who=who,
+                before=before,
+                person_id=person_id,
+                referral_id=referral_id,
+                document_id=document_id,
             )
         return LookPage(found, found[-1].seq if len(found) == looking.MOST_FOUND else None)

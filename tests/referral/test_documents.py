@@ -15,7 +15,7 @@ import pytest
 from backend import db as tables
 from backend import retention, rotation
 from backend.access.actor import Actor
-from backend.dispatch import field
+from backend.dispatch import field, looking
 from backend.dispatch.case_photos import CasePhotoKind, add_case_photo
 from backend.dispatch.protection import Belonging, HandOver, PersonMet
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -405,6 +405,10 @@ async def test_a_document_is_for_those_it_concerns_and_each_look_is_written_down
     await pdf_of(town, done, by)
     looks = [one for one in await town.events() if one.kind == "look.document_read"]
     assert [one.data["document_id"] for one in looks] == [str(done.document_id)]
+    for document_id, times in ((done.document_id, 1), (other, 0)):
+        async with town.office.db.connect() as tx:
+            asked: dict[str, Any] = {"case_id": None, "who": None, "before": None, "document_id": document_id}
+            assert len(await looking.list_looks(tx, town.office, LEADER, **asked)) == times
 
 
 async def test_who_is_not_helped_is_told_why_and_where_else_and_some_are_never_turned_away(
