@@ -170,7 +170,7 @@ async def list_documents(
         )
 
 
-@get("/api/documents/{document_id:uuid}/pdf", summary="一份文书 A document", tags=TAGS, media_type=PDF)
+@get("/api/documents/{document_id:uuid}/pdf", summary="一份文书 One document", tags=TAGS, media_type=PDF)
 async def document_pdf(
     document_id: FromPath[UUID],
     by: NamedDependency[Actor],
