@@ -138,8 +138,8 @@ async def prolong(office: Office, stay_id: UUID, until: datetime, reason: str, c
                 "Later than now and than before, and within a year.",
             )
             raise Invalid(zh, en, field="until")
-        said = f"{stay.arrival.condition}\n延长：{reason}".strip()[:1000]
-        arrival = msgspec.structs.replace(stay.arrival, condition=said)
+        because = (*stay.arrival.prolonged_because, reason.strip())
+        arrival = msgspec.structs.replace(stay.arrival, prolonged_because=because)
         after = msgspec.structs.replace(stay, prolonged_to=until, arrival=arrival)
         return await stays.tell_of_stay(
             tx, office, command, "stay.prolonged", stay, after, group, facts={"until": until}

@@ -77,7 +77,8 @@ Words = Annotated[str, Meta(max_length=1000)]
 
 class ArrivalNote(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """求助登记: what is written down when somebody comes in; sealed. no_consent: on what ground a capable adult's leave is not needed.
-    separated: why a family is parted after all. signature: of whoever asks for help."""
+    separated: why a family is parted after all. signature: of whoever asks for help. prolonged_because: why they stay longer than the
+    first ten days, each reason in its turn; written by `searching_kin.prolong`."""
 
     condition: Words = ""
     belongings: Words = ""
@@ -86,6 +87,7 @@ class ArrivalNote(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     no_consent: NoConsentGround | None = None
     separated: Line = ""
     signature: Drawn | None = None
+    prolonged_because: tuple[Words, ...] = ()
 
 
 class Escort(Struct, frozen=True, forbid_unknown_fields=True):

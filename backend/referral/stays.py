@@ -317,7 +317,7 @@ async def _stay(
         unknown_since=earlier.unknown_since if earlier else command.at,
         continues=earlier.id if earlier else None,
         case_id=new.case_id,
-        arrival=new.arrival,
+        arrival=msgspec.structs.replace(new.arrival, prolonged_because=()),
         **went_on,
     )
 

@@ -177,6 +177,19 @@ async def test_issued_again_it_replaces_the_one_before_which_still_checks(town: 
     await town.is_sound()
 
 
+async def test_why_somebody_stays_longer_stands_beside_until_when_and_is_nothing_of_their_health(
+    town: Town, store: FolderStore
+) -> None:
+    stay_id, _, by = await in_the_house(town)
+    for days, reason in ((20, "等家属来站"), (30, "家属延误")):
+        await searching_kin.prolong(town.office, stay_id, town.now + timedelta(days=days), reason, town.by(by))
+    said = squeezed(await pdf_of(town, await issued(town, store, stay_id, "stay_record", by), by))
+    assert "延长理由等家属来站；家属延误" in said
+    registration = squeezed(await pdf_of(town, await issued(town, store, stay_id, "help_registration", by), by))
+    assert "体温正常" in registration
+    assert "等家属来站" not in registration
+
+
 async def _leaves(town: Town, stay_id: UUID, by: Actor, leaving: Leaving) -> None:
     await stays.let_leave(town.office, stay_id, leaving, town.by(by))
 

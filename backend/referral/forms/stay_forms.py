@@ -237,6 +237,7 @@ def _stay_record(facts: OfStay, zone: ZoneInfo) -> Sheet:
             Box(label="安排床位", text=PLACE_NAMES[stay.place_kind][0], width=6),
             Box(label="延长在站至", text=words.moment(stay.prolonged_to, zone), width=6),
         ),
+        row(Box(label="延长理由", text=words.joined(stay.arrival.prolonged_because, "；"))),
         row(Box(label="身体状况", text=stay.arrival.condition or NOTHING), high_mm=10),
         Listing(label="甄别寻亲", heads=("事项", "办理时间"), widths=(5, 5), lines=_searched(stay, zone), empty="无须寻亲"),
         Heading(text="三、离站"),
