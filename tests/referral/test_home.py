@@ -19,6 +19,7 @@ from backend.referral.home import moving, returning, visiting
 from backend.referral.home.by_patrol import from_handling
 from backend.referral.home.returnee import HomeNow, VisitOutcome
 from backend.referral.home.visiting import HomeVisited
+from backend.referral.incidents.rows import told_of
 from backend.referral.stay import Leaving
 from tests.dispatch.builders import (
     DISPATCHER,
@@ -35,6 +36,7 @@ from tests.dispatch.builders import (
     to_hospital,
 )
 from tests.referral.homes import AT_HOME, WELL, due, entry, goes_home, passes, visited
+from tests.referral.incidents import every, told, with_levels
 from tests.referral.people import KEEPER, a_house, an_old_man, comes_in, person, registered, staff
 
 IN_THE_EAST = HomeNow(region=EAST, address="人民路 1 号", contact="女儿")
@@ -215,9 +217,6 @@ async def test_the_dead_and_those_in_care_are_visited_no_more(town: Town) -> Non
     dead, kept = await goes_home(town, house), await goes_home(town, house)
     await visited(town, dead, "died", note="社区证明")
     assert (await entry(town, dead))["end_reason"] == "died"
-    assert {to.split(":")[1] for to in await _told(town, "returnee.visited")} == set(
-        town.office.city.policy.protection.report_up_to
-    )
     done = await comes_in(town, house, person_id=kept, by=somebody("everything"))
     assert done.stay_id is not None
     care = Leaving(how="welfare_home", to="市社会福利院", receiver="张主任")
@@ -227,6 +226,34 @@ async def test_the_dead_and_those_in_care_are_visited_no_more(town: Town) -> Non
     before = len(await town.kinds())
     await passes(town, days=100)
     assert [kind for kind in (await town.kinds())[before:] if kind.startswith("returnee")] == []
+    await town.is_sound()
+
+
+@pytest.mark.usefixtures("cheap_passwords")
+async def test_a_death_found_at_a_visit_or_heard_of_goes_up_in_the_same_moment(town: Town) -> None:
+    await with_levels(town)
+    house = await a_house(town)
+    found, heard = await goes_home(town, house), await goes_home(town, house)
+    visit = await due(town, found)
+    await visited(town, found, "died", note="邻居说上周在家中去世")
+    first, *more = await every(town)
+    assert more == []
+    assert (first.kind, first.cause, first.home_visit_id, first.person_id) == ("death", "visit", visit["id"], found)
+    assert (first.raised_by, first.owes, first.regions) == (
+        GRID_WORKER.id,
+        "report",
+        (await entry(town, found))["regions"],
+    )
+    form = told_of(first).form
+    assert (form.what, form.place) == ("邻居说上周在家中去世", AT_HOME.address)
+    assert {one.state for one in await told(town, first.id)} == {"waiting"}
+    entry_id = (await entry(town, heard))["id"]
+    command = town.by(KEEPER, "returnee.end", id_=new_id())
+    for _ in range(2):
+        await moving.end_returnee(town.office, entry_id, "died", "医院来电", command)
+    _, second = await every(town)
+    assert (second.cause, second.person_id, second.home_visit_id) == ("visit", heard, None)
+    assert told_of(second).form.what == "医院来电"
     await town.is_sound()
 
 

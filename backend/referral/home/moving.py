@@ -1,12 +1,11 @@
 """迁移、结束 Somebody lives elsewhere now, what is known of their home is put right, or the entry is over. Begin at `move_returnee`."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.dispatch.change import Command
+from backend.dispatch.change import Command, record
 from backend.dispatch.timekeeping import calendar_of
 from backend.errors import Conflict, Invalid
 from backend.office import Office
@@ -14,6 +13,7 @@ from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, where
 from backend.referral.home.returnee import EndReason, HomeNow, Returnee
 from backend.referral.home.returning import demand_home
+from backend.referral.incidents.born import of_home
 from backend.referral.register_rows import Done, Rows
 
 BY_HAND: frozenset[EndReason] = frozenset({"died", "moved_away", "in_care", "mistake", "other"})
@@ -80,11 +80,12 @@ async def end_returnee(office: Office, returnee_id: UUID, reason: EndReason, not
         before = await _held(tx, office, returnee_id, command)
         changes = await home_rows.over(tx, office, before, reason, command, note=note)
         done = Done(seq=0, person_id=before.person_id, returnee_id=before.id)
-        facts: dict[str, Any] = {"returnee_id": before.id, "reason": reason}
-        if reason == "died":
-            facts |= {"alarm": "death", "told": list(office.city.policy.protection.report_up_to)}
-            await home_rows.push(tx, office, before, facts["told"], "returnee.ended", command)
-        return await rows.tell(tx, office, command, "returnee.ended", changes, before.as_object(), done, facts=facts)
+        died = await of_home(tx, office, before, note, command) if reason == "died" else None
+        facts = {"returnee_id": before.id, "reason": reason}
+        answer = await rows.tell(tx, office, command, "returnee.ended", changes, before.as_object(), done, facts=facts)
+        if died is not None:
+            await record(tx, office, msgspec.structs.replace(command, id=None), died)
+        return answer
 
 
 async def _held(tx: AsyncConnection, office: Office, returnee_id: UUID, command: Command) -> Returnee:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from backend.dispatch import find
-from backend.dispatch.change import Command
+from backend.dispatch.change import Command, record
 from backend.dispatch.timekeeping import calendar_of
 from backend.errors import Conflict, Invalid
 from backend.geo.place import locate
@@ -33,6 +33,7 @@ from backend.referral.home.returnee import (
     VisitOutcome,
     following,
 )
+from backend.referral.incidents.born import of_home
 from backend.referral.register_rows import Done, Rows
 
 ACTION = "visit:do"
@@ -71,11 +72,11 @@ async def settle_visit(office: Office, visit_id: UUID, visited: HomeVisited, com
             case_id = await gone_again.looked_for(tx, office, returnee, visited.place, visited.note, command)
         made = _made(office, before, returnee, visited, case_id, command)
         changes = _after(office, returnee, made, visited, command)
-        told = _told(office, made)
+        told = _told(made)
         await home_rows.push(tx, office, returnee, told, "returnee.visited", command)
         facts: dict[str, Any] = {"outcome": visited.outcome, "visit_id": made.id, "told": told}
-        facts |= {"alarm": "death"} if visited.outcome == "died" else {}
         facts["returnee_id"] = returnee.id
+        died = await of_home(tx, office, returnee, visited.note, command, made) if visited.outcome == "died" else None
         done = Done(seq=0, person_id=returnee.person_id, returnee_id=returnee.id, case_id=case_id)
         answer = await rows.tell(
             tx, office, command, "returnee.visited", [(before, made), *changes], _concerned(returnee, changes), done,
@@ -83,6 +84,8 @@ async def settle_visit(office: Office, visit_id: UUID, visited: HomeVisited, com
         )  # fmt: skip
         if visited.outcome == "gone_again":
             await gone_again.note_relapse(tx, office, returnee, command)
+        if died is not None:
+            await record(tx, office, msgspec.structs.replace(command, id=None), died)
         return answer
 
 
@@ -151,11 +154,9 @@ def _next(office: Office, made: HomeVisit, until: datetime, at: datetime) -> dat
     return following(made.outcome, at=at, until=until, every=every, again=again)
 
 
-def _told(office: Office, made: HomeVisit) -> list[str]:
-    """Who hears of it besides the desk that looks."""
+def _told(made: HomeVisit) -> list[str]:
+    """Who hears of it besides the desk that looks. A death is told by its incident, level by level."""
     match made.outcome:
-        case "died":
-            return list(office.city.policy.protection.report_up_to)
         case "needs_help":
             return ["shift_leader", "civil_affairs"]
         case "moved":

@@ -1,6 +1,6 @@
-"""An incident comes about: raised by hand, or by itself from a crew's record or a stay that ends. Begin at `born`.
+"""An incident comes about: raised by hand, or by itself from a crew's record, a stay that ends, or a death at home. Begin at `born`.
 
-`of_visit` and `of_stay` make the change within the transaction of what it comes from: there is no record of a death without its report.
+`of_visit`, `of_stay` and `of_home` make the change within the transaction of what it comes from: there is no record of a death without its report.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ from backend.office import Office
 from backend.referral import register_rows as register
 from backend.referral.deadlines import How
 from backend.referral.handing import by_referral
+from backend.referral.home.returnee import HomeVisit, Returnee
 from backend.referral.incidents import levels, rows
 from backend.referral.incidents.form import IncidentForm, Told, kinds_of, missing, of_handling
 from backend.referral.stay import Leaving, Stay
@@ -139,6 +140,21 @@ async def of_stay(tx: AsyncConnection, office: Office, stay: Stay, leaving: Leav
         person_id=stay.person_id,
     )
     return await born(tx, office, new, stay.as_object(), command)
+
+
+async def of_home(
+    tx: AsyncConnection, office: Office, returnee: Returnee, note: str, command: Command, visit: HomeVisit | None = None
+) -> Change:
+    """Somebody who went home has died: found at a visit, or heard of. Whoever calls holds the register."""
+    new = Raised(
+        kind="death",
+        cause="visit",
+        happened_at=command.at,
+        form=IncidentForm(what=note.strip(), place=returnee.home.address),
+        person_id=returnee.person_id,
+        home_visit_id=visit.id if visit else None,
+    )
+    return await born(tx, office, new, returnee.as_object(), command)
 
 
 async def _house(tx: AsyncConnection, office: Office, facility_id: UUID) -> str:
