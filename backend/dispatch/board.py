@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.access.actor import Actor
-from backend.access.permissions import allowed, scopes
+from backend.access.permissions import allowed
+from backend.access.visible import visible as rows_visible
 from backend.dispatch import find
 from backend.dispatch.lifecycle import Stage
 from backend.dispatch.records import (
@@ -173,19 +174,8 @@ class Photo(Struct, frozen=True, kw_only=True):
 
 
 def visible(office: Office, by: Actor, action: str = "case:read") -> ColumnElement[bool]:
-    """The cases that the actor may see, as a condition on `cases`: the same rule as `permissions.allowed`."""
-    c = db.cases.c
-    conditions: list[ColumnElement[bool]] = []
-    for scope in scopes(office.city.policy.roles, by, action):
-        if scope == "all":
-            conditions.append(literal(True))
-        elif scope == "region" and by.regions:
-            conditions.append(c.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
-        elif scope == "team" and by.team_id is not None:
-            conditions.append(_of_team(by.team_id))
-        elif scope == "own":
-            conditions.append(_reported_by(by.id))
-    return or_(literal(False), *conditions)
+    """The cases that the actor may see, as a condition on `cases`."""
+    return rows_visible(office.city.policy.roles, by, action, db.cases, team=_of_team, own=_reported_by(by.id))
 
 
 def _of_team(team_id: UUID) -> ColumnElement[bool]:

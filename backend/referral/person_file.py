@@ -10,12 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log
 from backend.access.actor import Actor
-from backend.access.permissions import Object, allowed, demand, scopes
+from backend.access.permissions import Object, allowed, demand
+from backend.access.visible import visible
 from backend.dispatch.looking import AGAIN_AFTER
 from backend.intake.looks import AgeBand, Sex
 from backend.office import Office
@@ -272,18 +273,7 @@ _SHOWN: list[Any] = [db.persons.c[name] for name in PersonShown.__struct_fields_
 
 
 def visible_roots(office: Office, by: Actor) -> Any:
-    """The roots of the people of whom the actor may see any record: the same rule as `permissions.allowed`."""
-    p = db.persons.c
-    conditions: list[ColumnElement[bool]] = []
-    for scope in scopes(office.city.policy.roles, by, "person:read"):
-        if scope == "all":
-            conditions.append(literal(True))
-        elif scope == "region" and by.regions:
-            conditions.append(p.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
-        elif scope == "team" and by.team_id is not None:
-            conditions.append(p.teams.bool_op("@>")(cast([by.team_id], ARRAY(Uuid))))
-        elif scope == "facility" and by.facility_id is not None:
-            conditions.append(p.facilities.bool_op("@>")(cast([by.facility_id], ARRAY(Uuid))))
-        elif scope == "own":
-            conditions.append(p.created_by == by.id)
-    return select(func.distinct(p.root_id)).where(p.city_id == office.city_id, or_(literal(False), *conditions))
+    """The roots of the people of whom the actor may see any record."""
+    p = db.persons
+    seen = visible(office.city.policy.roles, by, "person:read", p, own=p.c.created_by == by.id)
+    return select(func.distinct(p.c.root_id)).where(p.c.city_id == office.city_id, seen)

@@ -6,14 +6,13 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, cast, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Text
 
 from backend import db, log
 from backend.access.actor import Actor
-from backend.access.permissions import demand, scopes
+from backend.access.permissions import demand
+from backend.access.visible import visible
 from backend.dispatch import find, referred
 from backend.dispatch.looking import AGAIN_AFTER
 from backend.dispatch.records import Referral, ReferralFrom, ReferralPerson, ReferralState, ReferralTo
@@ -127,19 +126,15 @@ async def one_referral(office: Office, referral_id: UUID, *, by: Actor, now: dat
 
 
 def _visible(office: Office, by: Actor) -> ColumnElement[bool]:
-    """The same rule as `permissions.allowed`, as a condition on `referrals`."""
     r = db.referrals.c
-    conditions: list[ColumnElement[bool]] = []
-    for scope in scopes(office.city.policy.roles, by, "referral:read"):
-        if scope == "all":
-            conditions.append(literal(True))
-        elif scope == "region" and by.regions:
-            conditions.append(r.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
-        elif scope == "team" and by.team_id is not None:
-            conditions.append(r.from_team == by.team_id)
-        elif scope == "facility" and by.facility_id is not None:
-            conditions.append((r.to_facility == by.facility_id) | (r.from_facility == by.facility_id))
-    return or_(literal(False), *conditions)
+    return visible(
+        office.city.policy.roles,
+        by,
+        "referral:read",
+        db.referrals,
+        team=lambda team_id: r.from_team == team_id,
+        facility=lambda facility_id: (r.to_facility == facility_id) | (r.from_facility == facility_id),
+    )
 
 
 def _shown(one: Referral, people: list[ReferralPerson]) -> ReferralShown:

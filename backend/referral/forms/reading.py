@@ -8,12 +8,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, cast, false, literal, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log
 from backend.access.actor import Actor
-from backend.access.permissions import demand, scopes
+from backend.access.permissions import demand
+from backend.access.visible import visible
 from backend.errors import Conflict, NotFound
 from backend.office import Office
 from backend.referral import register_rows as rows
@@ -94,21 +95,8 @@ def _shown(row: Any) -> DocumentShown:
 
 
 def _visible(office: Office, by: Actor) -> ColumnElement[bool]:
-    """The same rule as `permissions.allowed`, as a condition on `documents`."""
-    d = db.documents.c
-    found: list[ColumnElement[bool]] = []
-    for scope in scopes(office.city.policy.roles, by, "document:read"):
-        if scope == "all":
-            found.append(literal(True))
-        elif scope == "region" and by.regions:
-            found.append(d.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
-        elif scope == "team" and by.team_id is not None:
-            found.append(d.teams.bool_op("&&")(cast([by.team_id], ARRAY(Uuid))))
-        elif scope == "facility" and by.facility_id is not None:
-            found.append(d.facilities.bool_op("&&")(cast([by.facility_id], ARRAY(Uuid))))
-        elif scope == "own":
-            found.append(d.issued_by == by.id)
-    return or_(false(), *found)
+    d = db.documents
+    return visible(office.city.policy.roles, by, "document:read", d, own=d.c.issued_by == by.id)
 
 
 async def open_pdf(office: Office, document_id: UUID, *, by: Actor, now: datetime) -> Document:

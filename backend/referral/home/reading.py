@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, cast, literal, or_, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log
 from backend.access.actor import Actor
-from backend.access.permissions import allowed, scopes
+from backend.access.permissions import allowed
+from backend.access.visible import visible as rows_visible
 from backend.office import Office
 from backend.referral import register_rows as rows
 from backend.referral.home.returnee import Returnee
@@ -21,17 +22,8 @@ AGAIN_AFTER: Final = timedelta(minutes=30)
 
 
 def visible(office: Office, by: Actor, action: str) -> ColumnElement[bool]:
-    """The entries on which the actor may do `action`, as a condition on `returnees`: the same rule as `permissions.allowed`."""
-    r = db.returnees.c
-    conditions: list[ColumnElement[bool]] = []
-    for scope in scopes(office.city.policy.roles, by, action):
-        if scope == "all":
-            conditions.append(literal(True))
-        elif scope == "region" and by.regions:
-            conditions.append(r.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
-        elif scope == "facility" and by.facility_id is not None:
-            conditions.append(r.facilities.bool_op("@>")(cast([by.facility_id], ARRAY(Uuid))))
-    return or_(literal(False), *conditions)
+    """The entries on which the actor may do `action`."""
+    return rows_visible(office.city.policy.roles, by, action, db.returnees)
 
 
 async def people_of(tx: AsyncConnection, office: Office, ids: Sequence[UUID]) -> dict[UUID, Person]:

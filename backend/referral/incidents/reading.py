@@ -5,12 +5,13 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, cast, literal, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db, log
 from backend.access.actor import Actor
-from backend.access.permissions import allowed, demand, scopes
+from backend.access.permissions import allowed, demand
+from backend.access.visible import visible
 from backend.dispatch import find
 from backend.dispatch.looking import AGAIN_AFTER
 from backend.dispatch.protection import Violation
@@ -168,21 +169,8 @@ def _month(office: Office, month: date) -> tuple[datetime, datetime]:
 
 
 def _visible(office: Office, by: Actor) -> ColumnElement[bool]:
-    """The same rule as `permissions.allowed`, as a condition on `incidents`."""
-    i = db.incidents.c
-    conditions: list[ColumnElement[bool]] = []
-    for scope in scopes(office.city.policy.roles, by, "incident:read"):
-        if scope == "all":
-            conditions.append(literal(True))
-        elif scope == "region" and by.regions:
-            conditions.append(i.regions.bool_op("&&")(cast(list(by.regions), ARRAY(Text))))
-        elif scope == "team" and by.team_id is not None:
-            conditions.append(i.teams.bool_op("@>")(cast([by.team_id], ARRAY(Uuid))))
-        elif scope == "facility" and by.facility_id is not None:
-            conditions.append(i.facilities.bool_op("@>")(cast([by.facility_id], ARRAY(Uuid))))
-        elif scope == "own":
-            conditions.append(i.raised_by == by.id)
-    return or_(literal(False), *conditions)
+    i = db.incidents
+    return visible(office.city.policy.roles, by, "incident:read", i, own=i.c.raised_by == by.id)
 
 
 async def _noted_lately(tx: AsyncConnection, office: Office, incident_id: UUID, by: Actor, now: datetime) -> bool:
