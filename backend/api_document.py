@@ -74,6 +74,7 @@ from backend.referral.person import (
     SamenessState,
     Vulnerability,
 )
+from backend.referral.privacy.statistics import Hidden
 from backend.referral.privacy.subject import AccessReason, GivenTo
 from backend.referral.stay import Came, EndGround, NoConsentGround, StayClockState, StayState, Wish
 from backend.referral.takes import Group, Need, PlaceKind
@@ -137,6 +138,7 @@ NAMED: Final[Mapping[str, Any]] = {
     "FormKind": FormKind,
     "GivenTo": GivenTo,
     "Hazard": Hazard,
+    "Hidden": Hidden,
     "HomeNeed": HomeNeed,
     "HomeVisitState": VisitState,
     "HowLeft": How,

@@ -81,6 +81,7 @@ from ops.console.incidents import Incidents
 from ops.console.log_search import log_search
 from ops.console.looks import Looks
 from ops.console.map import MapRoutes
+from ops.console.people_statistics import PeopleCounted
 from ops.console.persons import Persons
 from ops.console.places import Places
 from ops.console.policy import PolicyByHand
@@ -104,7 +105,7 @@ ROUTES: list[Any] = [
     *(call_for_help, Distress),
     *(Cases, case_photo, Looks, Approvals, CityNow, MapRoutes, Places, Ways, Accounts, Keys, health, prometheus),
     *(Persons, Stays, station_desk, *DOCUMENTS, Returnees, HomeVisits, Incidents),
-    *(Replay, FiguresNow, ShiftNotes, PolicyByHand),
+    *(Replay, FiguresNow, PeopleCounted, ShiftNotes, PolicyByHand),
     *(Devices, notice_received),
     *(
         evidence,

@@ -114,6 +114,10 @@ class Ring:
         """A keyed digest under every key, the newest first: to see whether something is the same again."""
         return [hmac.digest(key.indexing, about.encode() + b"\x00" + value, "sha256") for key in self.keys]
 
+    def pseudonym(self, value: bytes, about: str) -> bytes:
+        """What stands for something while people are counted: a keyed digest under the newest key, never to be stored."""
+        return hmac.digest(self.newest.indexing, about.encode() + b"\x00" + value, "sha256")
+
     def indexes(self, value: str, about: str) -> list[bytes]:
         """The blind index under every key: what to look for while rows wait to be sealed anew."""
         return [_index(key, value, about) for key in self.keys]

@@ -1,4 +1,4 @@
-"""`rescue privacy …`: keys that seal personal data, and the removal of what has had its time."""
+"""`rescue privacy …`: keys that seal personal data, the removal of what has had its time, and what may be counted of people."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,10 +11,13 @@ from backend.city import open_city
 from backend.db import make_engine
 from backend.intake.photo_store import FolderStore
 from backend.office import Office
+from backend.referral.privacy import counting
+from backend.referral.privacy.statistics_sheet import as_csv
 from ops.serve import photo_store, settings_here
 
 app = App(
-    name="privacy", help="个人信息：密钥轮换、到期删除。Personal data: rotate keys, remove what has had its time."
+    name="privacy",
+    help="个人信息：密钥轮换、到期删除、统计。Personal data: rotate keys, remove what has had its time, count.",
 )
 
 
@@ -88,6 +91,26 @@ async def _remove(office: Office, store: FolderStore) -> None:
     done = await retention.run(office, store, now=now, machine_now=datetime.now(UTC), again=True)
     if done is not None:
         _print(done)
+
+
+@app.command
+def statistics(*, since: str | None = None, until: str | None = None) -> None:
+    """受助人员统计（CSV）：按月、按区县，少于 5 人不公布。People helped by month and district; fewer than five are not told.
+
+    Parameters
+    ----------
+    since: 起月，如 2016-09，默认为十二个月前。The first month; twelve months back unless given.
+    until: 止月，默认为上个月。The last month, which is over; last month unless given.
+    """
+
+    async def tell(office: Office, _store: FolderStore) -> None:
+        async with office.db.connect() as connection:
+            tx = await connection.execution_options(isolation_level="REPEATABLE READ")
+            of = counting.districts(office)
+            told = await counting.statistics_of(tx, office, of, since=since, until=until, now=_office_now())
+        print(as_csv(told), end="")
+
+    _with(tell)
 
 
 def _office_now() -> datetime:

@@ -517,6 +517,7 @@ async def _look_back(api: Api, staff: Staff) -> None:
     for path in ("replay/board", "replay/positions", "replay/marks", "figures", "shift-notes", "shift-notes/draft"):
         await staff.desk.saw(f"/api/{path}")
     assert (await staff.desk.saw("/api/figures", bucket="day", region=CITY))["figures"]
+    assert (await staff.desk.saw("/api/statistics/people", since="2016-01", until="2016-02"))["least"]
     note = await staff.desk.did("/api/shift-notes", {"id": str(new_id()), "text": "人民路口早班再看一次"})
     await staff.second.did(f"/api/shift-notes/{note['id']}/taken")
     told = await staff.admin.saw("/api/policy/text")

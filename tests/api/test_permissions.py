@@ -296,6 +296,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/replay/positions"): Rule(("team:read",)),
     ("GET", "/api/replay/marks"): Rule(("event:read",)),
     ("GET", "/api/figures"): Rule(("stats:read",)),
+    ("GET", "/api/statistics/people"): Rule(("stats:read",)),
     # from one shift to the next
     ("GET", "/api/shift-notes"): Rule(("case:approve",)),
     ("GET", "/api/shift-notes/draft"): Rule(("case:approve",)),
