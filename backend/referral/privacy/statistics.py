@@ -163,5 +163,5 @@ def breakdown(numbers: Mapping[str, int]) -> dict[str, Cell]:
         return dict.fromkeys(numbers, HELD_BACK)
     if not few:
         return dict(numbers)
-    held = {**dict.fromkeys(few, FEW), others[-1]: HELD_BACK}
+    held: dict[str, Cell] = {**dict.fromkeys(few, FEW), others[-1]: HELD_BACK}
     return {name: held.get(name, number) for name, number in numbers.items()}
