@@ -144,6 +144,32 @@ async def refuse_help(
     )
 
 
+@post(
+    "/api/incidents/{incident_id:uuid}/documents",
+    summary="出具突发事件报告表 Issue the report of an incident",
+    tags=TAGS,
+    status_code=201,
+)
+async def issue_for_incident(
+    incident_id: FromPath[UUID],
+    data: JSONBody[Empty],
+    request: AnyRequest,
+    by: NamedDependency[Actor],
+    office: NamedDependency[Office],
+    public_address: NamedDependency[str],
+    photos: NamedDependency[PhotoStore],
+    now: NamedDependency[datetime],
+) -> Done:
+    """按当时所知出具，缺项注明待补报；续报、结论后再次出具的，前一份作废。
+
+    With what is known now, what is missing marked as owed; issued again after a follow-up it replaces the one before.
+    """
+    wanted = command("document.of_incident", incident_id, data, by, now)
+    return await issuing.issue_for_incident(
+        office, photos, incident_id, wanted, origin=_origin(public_address, request)
+    )
+
+
 @get("/api/documents", summary="文书列表 Documents", tags=TAGS)
 async def list_documents(
     by: NamedDependency[Actor],
@@ -202,4 +228,13 @@ def _as_file(document: Document) -> dict[str, str]:
     }
 
 
-DOCUMENTS = (issue_hand_over, issue_for_case, issue_for_stay, refuse_help, list_documents, document_pdf, check_document)
+DOCUMENTS = (
+    issue_hand_over,
+    issue_for_case,
+    issue_for_stay,
+    issue_for_incident,
+    refuse_help,
+    list_documents,
+    document_pdf,
+    check_document,
+)

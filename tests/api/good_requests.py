@@ -357,6 +357,8 @@ async def _report_up(staff: Staff, case_id: str) -> None:
     await desk.did(f"{path}/follow-ups", {"text": "已缝合，留观"})
     assert (await desk.saw(path))["follow_ups"][0]["text"] == "已缝合，留观"
     await staff.chief.did(f"{path}/conclude", {"conclusion": "意外摔伤，已治疗"})
+    issued = await staff.chief.did(f"{path}/documents")
+    assert (await desk.saw(path))["report"]["id"] == issued["document_id"]
     await desk.did(f"/api/incidents/{other}/withdraw", WHY)
 
 

@@ -193,6 +193,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/incidents/{incident_id}/acknowledge"): _incident("incident:acknowledge", {}),
     ("POST", "/api/incidents/{incident_id}/follow-ups"): _incident("incident:create", {"text": "已送医"}),
     ("POST", "/api/incidents/{incident_id}/conclude"): _incident("incident:conclude", {"conclusion": "意外"}),
+    ("POST", "/api/incidents/{incident_id}/documents"): _incident("incident:create", {}),
     ("POST", "/api/incidents/{incident_id}/withdraw"): _incident("incident:conclude", WHY),
     # the city
     # the register of people

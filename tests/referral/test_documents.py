@@ -29,6 +29,8 @@ from backend.referral.forms.checking import check_file
 from backend.referral.forms.code import new_code, read_code
 from backend.referral.forms.no_help import NoHelp
 from backend.referral.handing import by_referral
+from backend.referral.incidents import reading as incident_reading
+from backend.referral.incidents import reporting
 from backend.referral.notice import SearchNotice
 from backend.referral.person import ToldOf
 from backend.referral.register import NewPerson
@@ -38,9 +40,10 @@ from backend.referral.stay import ArrivalNote, Escort, Leaving
 from backend.sealing import Ring, fresh_key
 from ops import documents
 from tests.api.builders import a_photo
-from tests.dispatch.builders import DISPATCHER, LEADER, Town, somebody, to_hospital
+from tests.dispatch.builders import DISPATCHER, EAST, LEADER, Town, somebody, to_hospital
 from tests.keys import KEYS
 from tests.referral.builders import Stations
+from tests.referral.incidents import DISTRICT, WHOLE_CITY, a_form, every, with_levels
 from tests.referral.people import WANG, a_house, an_old_man, comes_in, staff
 
 ORIGIN = "https://rescue.example.cn"
@@ -464,6 +467,50 @@ async def test_a_hidden_shelter_is_never_named_on_paper(town: Town, store: Folde
         assert secret not in said
     async with town.office.db.connect() as tx:
         assert (await reading.checked(tx, town.office, form.code or "")).house == "庇护机构（地址保密）"
+
+
+@pytest.mark.usefixtures("cheap_passwords")
+async def test_the_report_of_an_incident_says_what_is_known_then_and_what_is_owed_and_who_acknowledged(
+    town: Town, store: FolderStore
+) -> None:
+    await with_levels(town)
+    stay_id, person_id, by = await in_the_house(town)
+    await register.identify_person(town.office, person_id, WANG, "family", town.by(by))
+    told_police = Leaving(how="death", note="凌晨发现无呼吸", police_told_at=town.now)
+    await stays.let_leave(town.office, stay_id, told_police, town.by(by))
+    (death,) = await every(town)
+
+    async def report(who: Actor) -> tuple[Done, str]:
+        command = town.by(who, "document.of_incident")
+        done = await issuing.issue_for_incident(town.office, store, death.id, command, origin=ORIGIN)
+        return done, squeezed(await pdf_of(town, done, DISTRICT))
+
+    first, said = await report(by)
+    number = (await town.rows(tables.persons, id=person_id))[0]["number"]
+    for words in ("突发事件报告表", "死亡", "凌晨发现无呼吸", number, "待补报", "待签收", "S1救助管理站"):
+        assert words in said, words
+    assert "王" not in said, "by their number alone"
+    await reporting.complete(town.office, death.id, a_form(town, what="凌晨发现无呼吸", who=""), town.by(by))
+    await reporting.acknowledge(town.office, death.id, town.by(WHOLE_CITY))
+    await reporting.follow_up(town.office, death.id, "法医已到场", town.by(by))
+    await reporting.conclude(town.office, death.id, "心源性猝死", town.by(WHOLE_CITY))
+    second, said = await report(DISTRICT)
+    assert len(pypdfium2.PdfDocument(await pdf_of(town, second, DISTRICT))) == 1
+    for words in ("胸外按压", "亲属不明", "法医已到场", "心源性猝死", "上级已办结", "已结论"):
+        assert words in said, words
+    assert "待补报" not in said.replace("注明“待补报”", "")
+    async with town.office.db.connect() as tx:
+        assert (await reading.checked(tx, town.office, first.code or "")).state == "replaced"
+    whole = await incident_reading.one_incident(town.office, death.id, by=DISTRICT, now=town.now)
+    assert whole.report is not None
+    assert (whole.report.id, whole.may_issue) == (second.document_id, True)
+    record = await issued(town, store, stay_id, "stay_record", by)
+    with pytest.raises(NotAllowed):
+        await pdf_of(town, record, DISTRICT)
+    for stranger in (somebody("shift_leader", regions=(EAST,), id_="east"), somebody("checker")):
+        with pytest.raises((NotAllowed, NotFound)):
+            await report(stranger)
+    await town.is_sound()
 
 
 async def test_the_number_of_a_day_goes_on_and_the_next_day_begins_anew(town: Town, store: FolderStore) -> None:

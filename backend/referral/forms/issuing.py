@@ -27,13 +27,15 @@ from backend.office import Office
 from backend.referral import register_rows as rows
 from backend.referral import rows as referrals
 from backend.referral.facilities import facility_for
-from backend.referral.forms import facts, hand_over_facts, no_help, printing, stay_forms, words
+from backend.referral.forms import facts, hand_over_facts, incident_facts, no_help, printing, stay_forms, words
 from backend.referral.forms.code import new_code
 from backend.referral.forms.document import Document, FormKind, OfAStay, number_of
 from backend.referral.forms.hand_over_form import sheet_of as hand_over_sheet
+from backend.referral.forms.incident_form import sheet_of as incident_sheet
 from backend.referral.forms.no_help import NoHelp
 from backend.referral.forms.printing import Marks
 from backend.referral.forms.sheet import Sheet, pictures_of
+from backend.referral.incidents import rows as incidents
 from backend.referral.register_rows import Done
 from backend.referral.signature import demand_written
 
@@ -150,6 +152,27 @@ async def issue_no_help(
             wanted, house=name, phone=phone, by=command.by.name, now=command.at, zone=office.city.zone
         )
         draft = Draft(kind="no_help_notice", sheet=sheet, about=About(), what=what, replaces=replaces)
+        return await issue(tx, office, store, draft, command, origin=origin)
+
+
+async def issue_for_incident(
+    office: Office, store: PhotoStore, incident_id: UUID, command: Command, *, origin: str
+) -> Done:
+    """突发事件报告表 as it is known now; by whoever may write the incident. Raises Conflict `content_gone`, NotAllowed, NotFound."""
+    async with office.begin() as tx:
+        if (done := await rows.earlier(tx, office, command)) is not None:
+            return done
+        command.demand(office, "incident:create")
+        await incidents.hold(tx, office)  # nobody follows up or acknowledges meanwhile
+        incident = await incidents.find_one(tx, office, incident_id)
+        command.demand(office, "incident:create", incident.as_object())
+        said = await incident_facts.of_incident(tx, office, incident, command)
+        draft = Draft(
+            kind="incident_report",
+            sheet=incident_sheet(said, office.city.zone),
+            about=About(incident_id=incident_id, person_id=incident.person_id, case_id=incident.case_id),
+            what=incident.as_object(),
+        )
         return await issue(tx, office, store, draft, command, origin=origin)
 
 

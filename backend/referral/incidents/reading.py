@@ -80,8 +80,17 @@ class Lacking(Struct, frozen=True, kw_only=True):
     en: str
 
 
+class ReportIssued(Struct, frozen=True, kw_only=True):
+    """突发事件报告表 as it was issued last."""
+
+    id: UUID
+    number: str
+    issued_at: datetime
+
+
 class IncidentWhole(Struct, frozen=True, kw_only=True):
-    """One with its form, what is missing of it, the follow-ups and the conclusion. may_write, may_conclude: whoever asks."""
+    """One with its form, what is missing of it, the follow-ups and the conclusion. report: the document that stands.
+    may_write, may_conclude, may_issue: whoever asks."""
 
     incident: IncidentShown
     form: IncidentForm
@@ -91,6 +100,8 @@ class IncidentWhole(Struct, frozen=True, kw_only=True):
     withdrawn: str
     may_write: bool
     may_conclude: bool
+    may_issue: bool
+    report: ReportIssued | None
 
 
 async def list_incidents(
@@ -128,6 +139,7 @@ async def one_incident(office: Office, incident_id: UUID, *, by: Actor, now: dat
         what = incident.as_object()
         demand(roles, by, "incident:read", what)
         recipients = await rows.recipients_of(tx, office, [incident_id])
+        report = await _report(tx, office, incident_id)
         noted = await _noted_lately(tx, office, incident_id, by, now)
     if not noted:
         await _note(office, incident, by, now)
@@ -142,7 +154,16 @@ async def one_incident(office: Office, incident_id: UUID, *, by: Actor, now: dat
         withdrawn=told.withdrawn,
         may_write=incident.state == "open" and allowed(roles, by, "incident:create", what),
         may_conclude=incident.state == "open" and allowed(roles, by, "incident:conclude", what),
+        may_issue=allowed(roles, by, "incident:create", what),
+        report=report,
     )
+
+
+async def _report(tx: AsyncConnection, office: Office, incident_id: UUID) -> ReportIssued | None:
+    d = db.documents.c
+    mine = (d.city_id == office.city_id, d.incident_id == incident_id, d.replaced_by.is_(None))
+    row = (await tx.execute(select(d.id, d.number, d.issued_at).where(*mine))).first()
+    return ReportIssued(**row._mapping) if row is not None else None
 
 
 def _lacking(one: Violation) -> Lacking:

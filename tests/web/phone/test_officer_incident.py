@@ -89,6 +89,13 @@ async def test_a_death_goes_up_is_filled_in_on_the_phone_acknowledged_at_every_l
     await dialog.locator("[name=text]").fill("法医初步认定猝死，公安协查身份")
     await dialog.get_by_role("button", name="确定").click()
     await expect(file.locator("[data-follow-ups]")).to_contain_text("法医初步认定猝死", timeout=WAIT_MS)
+    await file.get_by_role("button", name="出具上报表").click()
+    await expect(file.locator("[data-paper]")).to_contain_text("W", timeout=WAIT_MS)
+    async with supervisor.expect_popup() as opened:
+        await file.get_by_role("button", name="打开打印").click()
+    await (await opened.value).close()
+    await expect(file.get_by_role("button", name="打开打印")).to_be_enabled(timeout=WAIT_MS)
+    await expect(file.locator("[role=alert]")).to_have_count(0)
     await shot(supervisor, "incidents")
     assert await looked_at(supervisor) == []
     await file.locator("[data-act=conclude]").click()

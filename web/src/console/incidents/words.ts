@@ -45,6 +45,10 @@ export const words = {
     withdraw: '撤销',
     withdrawHelp: '撤销理由（误报、重复…）。已收到上报的各级都会得知。',
     withdrawn: '撤销理由',
+    issue: '出具上报表',
+    issueAgain: '重新出具上报表',
+    openReport: '打开打印',
+    paper: '已出具',
     waitsForYou: '等您签收',
   },
   en: {
@@ -96,6 +100,10 @@ export const words = {
     withdraw: 'Withdraw',
     withdrawHelp: 'Why it was none. Whoever was told hears that too.',
     withdrawn: 'Withdrawn because',
+    issue: 'Issue the report',
+    issueAgain: 'Issue it anew',
+    openReport: 'Open and print',
+    paper: 'Issued',
     waitsForYou: 'Waits for you',
   },
 }
