@@ -61,12 +61,12 @@ from backend.patrol.team_changes import Organisation, ShiftPattern
 from backend.policy import Colour, Danger, Hazard, Priority, Role, Unit
 from backend.policy.plans import Cover
 from backend.referral.asked import Consent, ConsentGround
-from backend.referral.deadlines import How, StayClockKind
-from backend.referral.facilities import FacilityKind, Level
+from backend.referral.facilities.facility import FacilityKind, Level
+from backend.referral.facilities.takes import Group, Need, PlaceKind
 from backend.referral.forms.document import FormKind, OfAStay
 from backend.referral.forms.no_help import NoHelpGround
 from backend.referral.home.returnee import EndReason, HomeNeed, ReturneeState, VisitOutcome, VisitState
-from backend.referral.person import (
+from backend.referral.people.person import (
     BodyPart,
     DocumentKind,
     IdentitySource,
@@ -76,8 +76,8 @@ from backend.referral.person import (
 )
 from backend.referral.privacy.statistics import Hidden
 from backend.referral.privacy.subject import AccessReason, GivenTo
-from backend.referral.stay import Came, EndGround, NoConsentGround, StayClockState, StayState, Wish
-from backend.referral.takes import Group, Need, PlaceKind
+from backend.referral.station.deadlines import How, StayClockKind
+from backend.referral.station.stay import Came, EndGround, NoConsentGround, StayClockState, StayState, Wish
 from backend.web import PROBLEM, Problem
 
 OPEN_TO_ALL: Final = frozenset(

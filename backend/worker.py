@@ -27,10 +27,11 @@ from backend.dispatch.ladder import Ways
 from backend.live.notices import Told
 from backend.notify import notices, outbox
 from backend.office import Office
-from backend.referral import stay_clocks, waiting
-from backend.referral.deadlines import StayClockKind
+from backend.referral import waiting
 from backend.referral.home import home_clocks
 from backend.referral.incidents import unanswered
+from backend.referral.station import stay_clocks
+from backend.referral.station.deadlines import StayClockKind
 from backend.stopping import Stopping
 
 REST_AFTER_FAULT = timedelta(seconds=20)

@@ -18,7 +18,7 @@ from backend.referral.home import due, visiting
 from backend.referral.home.due import HomeVisitDue
 from backend.referral.home.returnee import HomeNeed, HomeNow, Note, VisitOutcome
 from backend.referral.home.visiting import HomeVisited
-from backend.referral.register_rows import Done
+from backend.referral.people.register_rows import Done
 from backend.web import CommandBody, command
 
 DONE_EXAMPLE = Example(

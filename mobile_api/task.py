@@ -25,7 +25,8 @@ from backend.office import Office
 from backend.patrol import duty
 from backend.patrol.duty import Presence
 from backend.policy import Danger, Season
-from backend.referral import facilities, on_the_way
+from backend.referral import on_the_way
+from backend.referral.facilities import facility as facilities
 from backend.referral.on_the_way import CrewReferral
 
 WHERE_HELP_IS: Final = ("station", "rescue_point")

@@ -26,7 +26,7 @@ from backend.geo.place import LonLat
 from backend.office import Office
 from backend.patrol.records import Team
 from backend.patrol.teams import list_teams
-from backend.referral.facilities import Facility, list_facilities
+from backend.referral.facilities.facility import Facility, list_facilities
 from ops.local import services
 
 PEOPLE: Final = (

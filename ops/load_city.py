@@ -27,9 +27,9 @@ from backend.ids import new_id
 from backend.office import Office
 from backend.patrol.records import Team
 from backend.patrol.teams import list_teams, new_team, put_teams
-from backend.referral import places
-from backend.referral.opening import read as read_opening
-from backend.referral.places import Places
+from backend.referral.facilities import places
+from backend.referral.facilities.opening import read as read_opening
+from backend.referral.facilities.places import Places
 from ops.demo_accounts import make_demo_accounts
 from ops.load_stock import load_stock
 

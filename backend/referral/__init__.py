@@ -1,5 +1,6 @@
 """Into the right hands 转介: where people can be taken, who answers for them, and what is done until they are safe.
 
-Facilities: `facilities`, `fitting.py` (who takes this person now). Referrals: `states`, then `offering` and `answering`. The register of
-people: `register`, `sameness`. At a station: `stays`, `deadlines`, `station`. What is not built yet: docs/referral.md.
+Here: a referral and its hand-over; begin at `states`, then `offering` and `answering`. In folders of their own: `facilities` (houses,
+places, the nearest that will take somebody now), `people` (the register), `station` (a stay and its deadlines), `forms` (documents),
+`home` (visits after the return), `incidents` (what is reported up at once), `privacy` (what is told to the person, what is counted).
 """

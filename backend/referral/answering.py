@@ -23,7 +23,7 @@ from backend.errors import Invalid
 from backend.intake.photo_rows import IS_THERE
 from backend.office import Office
 from backend.referral import rows
-from backend.referral.kept import moved_on
+from backend.referral.facilities.kept import moved_on
 from backend.referral.signature import Drawn, demand_written
 from backend.referral.states import step
 

@@ -8,8 +8,8 @@ from msgspec import Meta, Struct
 from backend.dispatch.records import ReferralTo
 from backend.errors import Invalid
 from backend.intake.looks import AgeBand, Sex
-from backend.referral.facilities import Facility
-from backend.referral.takes import Need, PlaceKind, Someone
+from backend.referral.facilities.facility import Facility
+from backend.referral.facilities.takes import Need, PlaceKind, Someone
 
 Consent = Literal["given", "not_needed"]
 ConsentGround = Literal["minor", "danger", "cannot_decide"]

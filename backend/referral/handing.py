@@ -19,8 +19,8 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.office import Office
 from backend.referral import rows
 from backend.referral.asked import TO_NAMES
-from backend.referral.facilities import facility_for
-from backend.referral.kept import moved_on
+from backend.referral.facilities.facility import facility_for
+from backend.referral.facilities.kept import moved_on
 from backend.referral.states import HOLDING, step
 
 OUTCOME_OF: Final[dict[Outcome, frozenset[ReferralTo]]] = {

@@ -22,12 +22,14 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.geo.place import LonLat
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import asked, kept, near, places, register_rows, rows
+from backend.referral import asked, rows
 from backend.referral.asked import Referred, Wish
-from backend.referral.facilities import Facility, facility_for
-from backend.referral.fitting import Room, WhyNot, place_for
-from backend.referral.places import Held
-from backend.referral.takes import PlaceKind
+from backend.referral.facilities import kept, near, places
+from backend.referral.facilities.facility import Facility, facility_for
+from backend.referral.facilities.fitting import Room, WhyNot, place_for
+from backend.referral.facilities.places import Held
+from backend.referral.facilities.takes import PlaceKind
+from backend.referral.people import register_rows
 
 OF_A_TEAM, OF_A_DESK = ("dispatched", "handling"), ("accepted", "dispatched", "handling")
 

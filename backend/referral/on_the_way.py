@@ -15,7 +15,7 @@ from backend.access.permissions import allowed
 from backend.dispatch import find
 from backend.dispatch.records import Case, Referral, ReferralState, ReferralTo
 from backend.office import Office
-from backend.referral.facilities import FacilityKind, facility_for
+from backend.referral.facilities.facility import FacilityKind, facility_for
 
 SHOWN = 6
 """So many of one visit are shown: what lives, and what was tried before."""

@@ -20,8 +20,8 @@ from backend.intake.looks import AgeBand, Sex
 from backend.office import Office
 from backend.referral import rows
 from backend.referral.asked import Consent, ConsentGround
+from backend.referral.facilities.takes import Need, PlaceKind
 from backend.referral.states import HOLDING
-from backend.referral.takes import Need, PlaceKind
 
 LARGEST_PAGE = 200
 

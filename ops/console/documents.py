@@ -19,7 +19,7 @@ from backend.referral.forms.code import read_code
 from backend.referral.forms.document import KIND_NAMES, Document, FormKind, OfAStay
 from backend.referral.forms.no_help import NoHelp
 from backend.referral.forms.reading import DocumentChecked, DocumentShown
-from backend.referral.register_rows import Done
+from backend.referral.people.register_rows import Done
 from backend.web import AnyRequest, CommandBody, Empty, command
 
 PDF = "application/pdf"

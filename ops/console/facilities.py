@@ -14,10 +14,11 @@ from backend.access.actor import Actor
 from backend.errors import Invalid
 from backend.geo.place import Crs, locate
 from backend.office import Office
-from backend.referral import facilities, near
-from backend.referral.facilities import Facility, FacilityChange, FacilityKind, NewFacility
-from backend.referral.near import Fitting, Wanted
-from backend.referral.takes import Someone
+from backend.referral.facilities import facility as facilities
+from backend.referral.facilities import near
+from backend.referral.facilities.facility import Facility, FacilityChange, FacilityKind, NewFacility
+from backend.referral.facilities.near import Fitting, Wanted
+from backend.referral.facilities.takes import Someone
 from ops.console.teams import once
 
 People = Annotated[list[Someone], Meta(min_length=1, max_length=20)]

@@ -17,15 +17,15 @@ from backend.intake.looks import AgeBand, Sex
 from backend.intake.photo_rows import KeptPhoto, read_photo
 from backend.intake.photo_store import PhotoStore
 from backend.office import Office
-from backend.referral import case_people, person_file, person_photos, person_search, register, sameness
-from backend.referral.person import NOBODY, Identity, IdentitySource, ToldOf
-from backend.referral.person_file import PAGE, PersonFile, PersonPage
-from backend.referral.person_search import PeopleWanted, PersonFound
+from backend.referral.people import case_people, person_file, person_photos, person_search, register, sameness
+from backend.referral.people.person import NOBODY, Identity, IdentitySource, ToldOf
+from backend.referral.people.person_file import PAGE, PersonFile, PersonPage
+from backend.referral.people.person_search import PeopleWanted, PersonFound
+from backend.referral.people.register import Description, MetIn, NewPerson
+from backend.referral.people.register_rows import Done
 from backend.referral.privacy import subject_access
 from backend.referral.privacy.subject import AccessReason, AccessWanted, GivenTo, SubjectFile
 from backend.referral.privacy.subject_sheet import as_pdf
-from backend.referral.register import Description, MetIn, NewPerson
-from backend.referral.register_rows import Done
 from backend.web import CommandBody, Empty, command
 
 LARGEST_PHOTO_BODY_BYTES = 32_000_000

@@ -17,7 +17,7 @@ from backend.referral.home import desk, moving, returning, street_book, street_l
 from backend.referral.home.desk import ReturneeDesk, ReturneeFile, ReturneesWanted
 from backend.referral.home.returnee import Code, EndReason, HomeNow, VisitFigures
 from backend.referral.home.street_list import StreetLists
-from backend.referral.register_rows import Done
+from backend.referral.people.register_rows import Done
 from backend.web import AMoment, CommandBody, command, moment
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -12,14 +12,15 @@ from msgspec import Meta
 from backend.access.actor import Actor
 from backend.errors import Invalid
 from backend.office import Office
-from backend.referral import searching_kin, station, stays
-from backend.referral.notice import SearchNotice
-from backend.referral.person import Identity, IdentitySource
-from backend.referral.register import NewPerson
-from backend.referral.register_rows import Done
-from backend.referral.station import StationDesk, StayFile
-from backend.referral.stay import ArrivalNote, Came, Leaving
-from backend.referral.stays import NewStay
+from backend.referral.people.person import Identity, IdentitySource
+from backend.referral.people.register import NewPerson
+from backend.referral.people.register_rows import Done
+from backend.referral.station import desk as station
+from backend.referral.station import searching_kin, stays
+from backend.referral.station.desk import StationDesk, StayFile
+from backend.referral.station.notice import SearchNotice
+from backend.referral.station.stay import ArrivalNote, Came, Leaving
+from backend.referral.station.stays import NewStay
 from backend.web import CommandBody, Empty, command
 from backend.wording import NOT_BLANK
 

@@ -21,9 +21,10 @@ from backend.errors import Conflict
 from backend.ids import new_id
 from backend.patrol import shifts
 from backend.policy import Policy
-from backend.referral import answering, offering, person_photos
-from backend.referral import register_rows as register
+from backend.referral import answering, offering
 from backend.referral.incidents import reporting
+from backend.referral.people import person_photos
+from backend.referral.people import register_rows as register
 from tests.api.builders import (
     A_PAPER,
     IN_ZHONGSHAN,

@@ -15,7 +15,7 @@ from backend.clock import ManualClock
 from backend.errors import Conflict, NotFound
 from backend.geo.place import LonLat
 from backend.ids import new_id
-from backend.referral import facilities
+from backend.referral.facilities import facility as facilities
 from tests.campaign.builders import all_campaigns, calls_of, comes, kinds, lifted, points_of, the_campaign
 from tests.campaign.test_campaigns import EAST_LEADER, obey, plans_of, turned
 from tests.dispatch import builders

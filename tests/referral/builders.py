@@ -14,11 +14,12 @@ from backend.dispatch import find
 from backend.dispatch.change import Answer
 from backend.dispatch.records import Referral
 from backend.ids import new_id
-from backend.referral import answering, offering, places, rows
+from backend.referral import answering, offering, rows
 from backend.referral.answering import Paper
 from backend.referral.asked import Referred, Wish
-from backend.referral.places import Places
-from backend.referral.takes import PlaceKind
+from backend.referral.facilities import places
+from backend.referral.facilities.places import Places
+from backend.referral.facilities.takes import PlaceKind
 from tests.dispatch.builders import DISPATCHER, SPOT, Town, east_of
 
 MAN = Referred(sex="male", age_band="adult")

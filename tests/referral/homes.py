@@ -5,14 +5,14 @@ from uuid import UUID
 
 from backend import db as tables
 from backend.access.actor import Actor
-from backend.referral import stays
 from backend.referral.home import visiting
 from backend.referral.home.returnee import HomeNow, VisitOutcome
 from backend.referral.home.visiting import HomeVisited
-from backend.referral.person import ToldOf
-from backend.referral.register import NewPerson
-from backend.referral.register_rows import Done
-from backend.referral.stay import Leaving
+from backend.referral.people.person import ToldOf
+from backend.referral.people.register import NewPerson
+from backend.referral.people.register_rows import Done
+from backend.referral.station import stays
+from backend.referral.station.stay import Leaving
 from tests.dispatch.builders import GRID_WORKER, WEST, Town
 from tests.referral.people import comes_in, staff
 

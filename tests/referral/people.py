@@ -9,14 +9,16 @@ from backend import db as tables
 from backend.access.actor import Actor
 from backend.access.once import Once
 from backend.geo.place import LonLat
-from backend.referral import facilities, register, stays
-from backend.referral.facilities import NewFacility
-from backend.referral.person import BodyMark, Identity, ToldOf
-from backend.referral.person_file import PersonFile, open_file
-from backend.referral.register import MetIn, NewPerson
-from backend.referral.register_rows import Done
-from backend.referral.stay import ArrivalNote
-from backend.referral.stays import NewStay
+from backend.referral.facilities import facility as facilities
+from backend.referral.facilities.facility import NewFacility
+from backend.referral.people import register
+from backend.referral.people.person import BodyMark, Identity, ToldOf
+from backend.referral.people.person_file import PersonFile, open_file
+from backend.referral.people.register import MetIn, NewPerson
+from backend.referral.people.register_rows import Done
+from backend.referral.station import stays
+from backend.referral.station.stay import ArrivalNote
+from backend.referral.station.stays import NewStay
 from tests.dispatch.builders import ANYBODY, SPOT, WEST, Town, somebody
 
 KEEPER = somebody("shift_leader", regions=(WEST,), id_="keeper")

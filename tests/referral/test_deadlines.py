@@ -10,8 +10,8 @@ from backend.clock import CHINA
 from backend.dispatch.calendar import WorkCalendar
 from backend.dispatch.clocks import Clock, ClockState, light
 from backend.policy import default_policy
-from backend.referral import deadlines
-from backend.referral.deadlines import Facts, clock_of, wanted
+from backend.referral.station import deadlines
+from backend.referral.station.deadlines import Facts, clock_of, wanted
 
 POLICY = default_policy()
 CALENDAR = WorkCalendar(POLICY.working_time)

@@ -22,7 +22,6 @@ from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
 from backend.intake.photo_store import FolderStore
 from backend.office import Office
-from backend.referral import register, searching_kin, stays
 from backend.referral.answering import Paper
 from backend.referral.forms import issuing, reading
 from backend.referral.forms.checking import check_file
@@ -31,12 +30,14 @@ from backend.referral.forms.no_help import NoHelp
 from backend.referral.handing import by_referral
 from backend.referral.incidents import reading as incident_reading
 from backend.referral.incidents import reporting
-from backend.referral.notice import SearchNotice
-from backend.referral.person import ToldOf
-from backend.referral.register import NewPerson
-from backend.referral.register_rows import Done
+from backend.referral.people import register
+from backend.referral.people.person import ToldOf
+from backend.referral.people.register import NewPerson
+from backend.referral.people.register_rows import Done
 from backend.referral.signature import Drawn
-from backend.referral.stay import ArrivalNote, Escort, Leaving
+from backend.referral.station import searching_kin, stays
+from backend.referral.station.notice import SearchNotice
+from backend.referral.station.stay import ArrivalNote, Escort, Leaving
 from backend.sealing import Ring, fresh_key
 from ops import documents
 from tests.api.builders import a_photo

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend.referral.fitting import House, Room, judge
-from backend.referral.takes import Someone
+from backend.referral.facilities.fitting import House, Room, judge
+from backend.referral.facilities.takes import Someone
 
 CHINA = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2016, 9, 19, 12, 0, tzinfo=CHINA)

@@ -13,14 +13,15 @@ from backend.dispatch.protection import HandOver, PersonMet
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
 from backend.intake.report import GivenPlace
-from backend.referral import case_people, sameness, stays
 from backend.referral.handing import by_referral
 from backend.referral.home import moving, returning, visiting
 from backend.referral.home.by_patrol import from_handling
 from backend.referral.home.returnee import HomeNow, VisitOutcome
 from backend.referral.home.visiting import HomeVisited
 from backend.referral.incidents.rows import told_of
-from backend.referral.stay import Leaving
+from backend.referral.people import case_people, sameness
+from backend.referral.station import stays
+from backend.referral.station.stay import Leaving
 from tests.dispatch.builders import (
     DISPATCHER,
     EAST,

@@ -18,11 +18,12 @@ from backend.access.actor import Actor
 from backend.clock import ManualClock
 from backend.dispatch import desk, proof
 from backend.errors import Refused
-from backend.referral import sameness, stays
 from backend.referral.asked import Referred
-from backend.referral.places import Places
-from backend.referral.stay import ArrivalNote, Leaving
-from backend.referral.stays import NewStay
+from backend.referral.facilities.places import Places
+from backend.referral.people import sameness
+from backend.referral.station import stays
+from backend.referral.station.stay import ArrivalNote, Leaving
+from backend.referral.station.stays import NewStay
 from tests.conftest import START
 from tests.dispatch import builders
 from tests.dispatch.builders import DISPATCHER, SPOT, Town, east_of, somebody

@@ -9,11 +9,13 @@ from backend import db as tables
 from backend.dispatch import desk
 from backend.errors import Conflict, Invalid, NotFound
 from backend.ids import new_id
-from backend.referral import offering, reading, sameness, stays
+from backend.referral import offering, reading
 from backend.referral.asked import Referred, Wish
-from backend.referral.places import Places
-from backend.referral.stay import ArrivalNote, Leaving
-from backend.referral.stays import NewStay
+from backend.referral.facilities.places import Places
+from backend.referral.people import sameness
+from backend.referral.station import stays
+from backend.referral.station.stay import ArrivalNote, Leaving
+from backend.referral.station.stays import NewStay
 from tests.dispatch.builders import DISPATCHER, EAST, SPOT, WEST, east_of, somebody
 from tests.referral.builders import Stations
 from tests.referral.builders import staff as of

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Invalid
-from backend.referral.opening import in_words, is_open, opens_next, read
+from backend.referral.facilities.opening import in_words, is_open, opens_next, read
 
 CHINA = ZoneInfo("Asia/Shanghai")
 WEEKDAYS = "1-5 08:30-17:00; 6,7 09:00-16:00"

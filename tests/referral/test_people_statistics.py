@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from backend.errors import Invalid, NotAllowed
-from backend.referral import sameness, stays
+from backend.referral.people import sameness
 from backend.referral.privacy.counting import districts, months_asked, statistics_for, statistics_of
 from backend.referral.privacy.statistics import (
     FEW,
@@ -25,7 +25,8 @@ from backend.referral.privacy.statistics import (
     part,
 )
 from backend.referral.privacy.statistics_sheet import as_csv
-from backend.referral.stay import Leaving
+from backend.referral.station import stays
+from backend.referral.station.stay import Leaving
 from tests.dispatch.builders import EAST, WEST, Town, somebody
 from tests.referral.homes import ILL, WELL, goes_home
 from tests.referral.people import KEEPER, a_house, comes_in, staff

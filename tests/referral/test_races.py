@@ -17,7 +17,7 @@ from backend.dispatch import proof
 from backend.errors import Refused
 from backend.ids import new_id
 from backend.referral.asked import Referred
-from backend.referral.places import Places
+from backend.referral.facilities.places import Places
 from tests.conftest import START
 from tests.dispatch import builders
 from tests.dispatch.builders import DISPATCHER, SPOT, east_of

@@ -11,11 +11,12 @@ from backend.dispatch import field as spot
 from backend.dispatch.protection import Belonging, HandOver, PersonMet
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
-from backend.referral import near, reading
+from backend.referral import reading
 from backend.referral.answering import Paper
 from backend.referral.asked import Referred
+from backend.referral.facilities import near
+from backend.referral.facilities.places import Places
 from backend.referral.handing import by_referral
-from backend.referral.places import Places
 from backend.referral.signature import Drawn
 from tests.dispatch.builders import CHECKER, DISPATCHER, EAST, SPOT, WEST, east_of, officer, somebody, to_hospital
 from tests.referral.builders import MAN, Stations, staff

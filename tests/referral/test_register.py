@@ -12,12 +12,14 @@ from backend.access.actor import Actor
 from backend.dispatch import looking
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
-from backend.referral import case_people, offering, person_file, person_search, register, sameness, stays
+from backend.referral import offering
 from backend.referral.asked import Referred, Wish
-from backend.referral.person import BodyMark, Identity, ToldOf
-from backend.referral.person_search import PeopleWanted, PersonFound
-from backend.referral.register import Description, MetIn, NewPerson
-from backend.referral.stay import Leaving
+from backend.referral.people import case_people, person_file, person_search, register, sameness
+from backend.referral.people.person import BodyMark, Identity, ToldOf
+from backend.referral.people.person_search import PeopleWanted, PersonFound
+from backend.referral.people.register import Description, MetIn, NewPerson
+from backend.referral.station import stays
+from backend.referral.station.stay import Leaving
 from tests.dispatch.builders import CHECKER, DISPATCHER, EAST, LEADER, WEST, Town, east_of, officer, somebody
 from tests.dispatch.builders import SPOT as HERE
 from tests.referral.people import KEEPER, WANG, a_house, an_old_man, comes_in, file, person, registered, staff

@@ -11,7 +11,7 @@ from backend import personal, rotation
 from backend.dispatch.proof import REGISTER
 from backend.ids import new_id
 from backend.intake.photo_store import FolderStore
-from backend.referral import case_people, person_photos, sameness
+from backend.referral.people import case_people, person_photos, sameness
 from backend.sealing import fresh_key
 from tests.api.builders import a_photo
 from tests.dispatch.builders import SPOT, Town, east_of

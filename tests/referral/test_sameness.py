@@ -14,9 +14,9 @@ from backend.clock import ManualClock
 from backend.db import make_engine
 from backend.errors import Conflict, NotFound, Refused
 from backend.ids import new_id
-from backend.referral import person_file, register, sameness
-from backend.referral.person import Identity, ToldOf, roots
-from backend.referral.register import Description, NewPerson
+from backend.referral.people import person_file, register, sameness
+from backend.referral.people.person import Identity, ToldOf, roots
+from backend.referral.people.register import Description, NewPerson
 from tests.conftest import START
 from tests.dispatch import builders
 from tests.dispatch.at_once import at_once

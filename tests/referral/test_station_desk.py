@@ -7,13 +7,14 @@ from uuid import UUID
 import pytest
 
 from backend.errors import NotAllowed, NotFound
-from backend.referral import station, stays
 from backend.referral.asked import Referred
-from backend.referral.expected import OnTheWay
-from backend.referral.register_rows import Done
-from backend.referral.station import StationDesk
-from backend.referral.stay import ArrivalNote
-from backend.referral.stays import NewStay
+from backend.referral.people.register_rows import Done
+from backend.referral.station import desk as station
+from backend.referral.station import stays
+from backend.referral.station.desk import StationDesk
+from backend.referral.station.expected import OnTheWay
+from backend.referral.station.stay import ArrivalNote
+from backend.referral.station.stays import NewStay
 from tests.dispatch.builders import LEADER, officer
 from tests.referral.builders import MAN, SIGNED, Stations, staff
 from tests.referral.people import an_old_man, registered

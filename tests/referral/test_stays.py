@@ -11,11 +11,13 @@ from backend import db as tables
 from backend.access.actor import Actor
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
 from backend.ids import new_id
-from backend.referral import case_people, register, sameness, searching_kin, station, stays
-from backend.referral.notice import SearchNotice
-from backend.referral.person import BodyMark, ToldOf
-from backend.referral.register import NewPerson
-from backend.referral.stay import ArrivalNote, Escort, Leaving
+from backend.referral.people import case_people, register, sameness
+from backend.referral.people.person import BodyMark, ToldOf
+from backend.referral.people.register import NewPerson
+from backend.referral.station import desk as station
+from backend.referral.station import searching_kin, stays
+from backend.referral.station.notice import SearchNotice
+from backend.referral.station.stay import ArrivalNote, Escort, Leaving
 from tests.dispatch.at_once import at_once
 from tests.dispatch.builders import DISPATCHER, EAST, LEADER, SUPERVISOR, Town, east_of, officer, somebody
 from tests.dispatch.builders import SPOT as HERE

@@ -10,8 +10,8 @@ from backend.access.actor import Actor
 from backend.errors import Conflict, NotAllowed, NotFound
 from backend.referral.home import desk, due, moving, street_book, street_list
 from backend.referral.home.returnee import HomeNow
-from backend.referral.person import ToldOf
-from backend.referral.register import NewPerson
+from backend.referral.people.person import ToldOf
+from backend.referral.people.register import NewPerson
 from tests.dispatch.builders import DISPATCHER, EAST, GRID_WORKER, LEADER, SUPERVISOR, WEST, Town, somebody
 from tests.referral.homes import AT_HOME, WELL, entry, goes_home, passes, visited
 from tests.referral.people import WANG, a_house, an_old_man, registered

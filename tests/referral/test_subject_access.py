@@ -5,8 +5,8 @@ import pypdfium2
 import pytest
 
 from backend.errors import Conflict, Invalid, NotAllowed, NotFound
-from backend.referral import sameness
-from backend.referral.person import Identity, ToldOf
+from backend.referral.people import sameness
+from backend.referral.people.person import Identity, ToldOf
 from backend.referral.privacy.subject import AccessWanted
 from backend.referral.privacy.subject_access import give
 from backend.referral.privacy.subject_sheet import as_pdf

@@ -2,7 +2,16 @@
 
 import pytest
 
-from backend.referral.takes import GROUP_NAMES, PLACE_NAMES, Group, Need, PlaceKind, Someone, not_taken, place_kinds
+from backend.referral.facilities.takes import (
+    GROUP_NAMES,
+    PLACE_NAMES,
+    Group,
+    Need,
+    PlaceKind,
+    Someone,
+    not_taken,
+    place_kinds,
+)
 
 MAN, WOMAN = Someone(sex="male", age_band="adult"), Someone(sex="female", age_band="adult")
 CHILD, BABY, OLD = Someone(age_band="child"), Someone(age_band="infant"), Someone(sex="male", age_band="old")

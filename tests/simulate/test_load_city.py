@@ -16,7 +16,7 @@ from backend.errors import Conflict, Invalid
 from backend.office import Office
 from backend.patrol.duty import shift_end
 from backend.patrol.teams import list_teams
-from backend.referral.facilities import list_facilities
+from backend.referral.facilities.facility import list_facilities
 from ops.demo_accounts import make_demo_accounts, read_demo_accounts
 from ops.load_city import load_city, read_teams, shift_on
 from tests.access.builders import a_city, sign_in

@@ -17,10 +17,10 @@ from backend import db, log
 from backend.dispatch import replay
 from backend.errors import Invalid
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.forms.code import read_code
 from backend.referral.forms.document import Document
 from backend.referral.forms.printing import digest_of, marks_in
+from backend.referral.people import register_rows as rows
 
 KEPT_BACK = frozenset({"content", "pdf"})
 

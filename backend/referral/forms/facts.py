@@ -17,12 +17,12 @@ from backend.errors import Conflict
 from backend.intake.photo_rows import IS_THERE, read_photo
 from backend.intake.photo_store import PhotoStore
 from backend.office import Office
-from backend.referral import register_rows
-from backend.referral.facilities import Facility, facility_for
+from backend.referral.facilities.facility import Facility, facility_for
 from backend.referral.forms.sheet import NOTHING
 from backend.referral.forms.stay_forms import OfStay
-from backend.referral.person import NOBODY, Identity, Person
-from backend.referral.stay import Stay
+from backend.referral.people import register_rows
+from backend.referral.people.person import NOBODY, Identity, Person
+from backend.referral.station.stay import Stay
 
 HIDDEN: Final = "庇护机构（地址保密）"
 

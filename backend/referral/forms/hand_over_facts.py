@@ -19,16 +19,16 @@ from backend.dispatch.records import Case, HandlingRow, Referral, ReferralPerson
 from backend.errors import Conflict
 from backend.intake.photo_rows import IS_THERE
 from backend.office import Office
-from backend.referral import register_rows
 from backend.referral.answering import Paper
 from backend.referral.asked import TO_NAMES
-from backend.referral.facilities import facility_for
+from backend.referral.facilities.facility import facility_for
+from backend.referral.facilities.takes import PLACE_NAMES
 from backend.referral.forms import words
 from backend.referral.forms.facts import house_as_said, identity_of, names_of
 from backend.referral.forms.hand_over_form import Handed, HandedOver, Side
 from backend.referral.forms.sheet import NOTHING, Signature
+from backend.referral.people import register_rows
 from backend.referral.signature import Drawn
-from backend.referral.takes import PLACE_NAMES
 
 DESK: Final = "救助指挥中心"
 MOST_PHOTOS: Final = 9

@@ -10,6 +10,7 @@ from msgspec import Struct
 from backend.dispatch.protection import Belonging
 from backend.intake.looks import AgeBand, Sex
 from backend.referral.asked import Consent, ConsentGround
+from backend.referral.facilities.takes import Need
 from backend.referral.forms import words
 from backend.referral.forms.sheet import (
     NOTHING,
@@ -24,7 +25,6 @@ from backend.referral.forms.sheet import (
     row,
     ticked,
 )
-from backend.referral.takes import Need
 
 _CONSENT: Final = {"given": ("本人同意", "consents"), "not_needed": ("无须本人同意", "consent not needed")}
 

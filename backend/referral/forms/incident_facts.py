@@ -9,12 +9,12 @@ from backend.dispatch.change import Command
 from backend.dispatch.records import Incident
 from backend.errors import Conflict
 from backend.office import Office
-from backend.referral import register_rows
-from backend.referral.facilities import facility_for
+from backend.referral.facilities.facility import facility_for
 from backend.referral.forms.facts import HIDDEN, house_as_said, names_of
 from backend.referral.forms.hand_over_facts import DESK
 from backend.referral.forms.incident_form import OfIncident
 from backend.referral.incidents import rows
+from backend.referral.people import register_rows
 
 
 async def of_incident(tx: AsyncConnection, office: Office, incident: Incident, command: Command) -> OfIncident:

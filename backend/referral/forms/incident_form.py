@@ -29,7 +29,7 @@ from backend.referral.forms.sheet import (
 from backend.referral.incidents.form import IncidentForm, Told, missing
 from backend.referral.incidents.states import CAUSE_NAMES, STATE_NAMES
 from backend.referral.incidents.states import KIND_NAMES as INCIDENT_NAMES
-from backend.referral.person import Person
+from backend.referral.people.person import Person
 
 OWED: Final = "待补报"
 LEVEL_NAMES: Final[dict[RecipientState, str]] = {

@@ -24,9 +24,8 @@ from backend.geo.place import LonLat
 from backend.ids import new_id
 from backend.intake.photo_store import PhotoStore
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral import rows as referrals
-from backend.referral.facilities import facility_for
+from backend.referral.facilities.facility import facility_for
 from backend.referral.forms import facts, hand_over_facts, incident_facts, no_help, printing, stay_forms, words
 from backend.referral.forms.code import new_code
 from backend.referral.forms.document import Document, FormKind, OfAStay, number_of
@@ -36,7 +35,8 @@ from backend.referral.forms.no_help import NoHelp
 from backend.referral.forms.printing import Marks
 from backend.referral.forms.sheet import Sheet, pictures_of
 from backend.referral.incidents import rows as incidents
-from backend.referral.register_rows import Done
+from backend.referral.people import register_rows as rows
+from backend.referral.people.register_rows import Done
 from backend.referral.signature import demand_written
 
 SALT_BYTES: Final = 16

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from backend.errors import Invalid
 from backend.intake.looks import YOUNG, AgeBand, Sex
+from backend.referral.facilities.takes import Need
 from backend.referral.forms import words
 from backend.referral.forms.document import KIND_NAMES
 from backend.referral.forms.sheet import (
@@ -27,7 +28,6 @@ from backend.referral.forms.sheet import (
     ticked,
 )
 from backend.referral.signature import Drawn
-from backend.referral.takes import Need
 
 NoHelpGround = Literal[
     "can_provide", "has_support", "has_allowance", "refuses_information", "refuses_safety_check", "wants_cash_only"

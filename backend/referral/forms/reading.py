@@ -17,8 +17,8 @@ from backend.access.permissions import demand, scopes
 from backend.access.visible import visible
 from backend.errors import Conflict, NotFound
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.forms.document import KIND_NAMES, Document, FormKind
+from backend.referral.people import register_rows as rows
 
 MOST = 200
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from backend.errors import Conflict
+from backend.referral.facilities.takes import PLACE_NAMES
 from backend.referral.forms import words
 from backend.referral.forms.document import KIND_NAMES, OfAStay
 from backend.referral.forms.sheet import (
@@ -29,9 +30,9 @@ from backend.referral.forms.sheet import (
     row,
     ticked,
 )
-from backend.referral.person import Identity, Person
+from backend.referral.people.person import Identity, Person
 from backend.referral.signature import Drawn
-from backend.referral.stay import (
+from backend.referral.station.stay import (
     CAME_NAMES,
     END_NAMES,
     HOW_NAMES,
@@ -40,7 +41,6 @@ from backend.referral.stay import (
     Leaving,
     Stay,
 )
-from backend.referral.takes import PLACE_NAMES
 
 BASIS: Final = "依据：民发〔2014〕132号"
 SETTLING: Final = "依据：民发〔2020〕14号"

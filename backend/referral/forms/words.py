@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from backend.dispatch.protection import Belonging
 from backend.intake.looks import YOUNG, AgeBand, Sex
 from backend.referral.asked import ConsentGround
+from backend.referral.facilities.takes import Need
 from backend.referral.forms.sheet import NOTHING
-from backend.referral.person import SOURCE_NAMES, VULNERABILITY_NAMES, BodyMark, Identity, Person
-from backend.referral.takes import Need
+from backend.referral.people.person import SOURCE_NAMES, VULNERABILITY_NAMES, BodyMark, Identity, Person
 
 UNKNOWN: Final = "未查明"
 SEX_NAMES: Final[dict[Sex, tuple[str, str]]] = {

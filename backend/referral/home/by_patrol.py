@@ -13,14 +13,14 @@ from backend.dispatch.protection import Consequence, Handling, PersonMet
 from backend.dispatch.records import Case
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import register
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, returning
 from backend.referral.home.returnee import HomeNow, Returnee
 from backend.referral.home.returning import Return, unsent
-from backend.referral.person import CasePerson, Person, ToldOf
-from backend.referral.register import NewPerson
-from backend.referral.register_rows import Rows
+from backend.referral.people import register
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import CasePerson, Person, ToldOf
+from backend.referral.people.register import NewPerson
+from backend.referral.people.register_rows import Rows
 
 
 async def from_handling(

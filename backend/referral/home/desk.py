@@ -17,7 +17,6 @@ from backend import db
 from backend.access.actor import Actor
 from backend.access.permissions import allowed, demand
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, reading
 from backend.referral.home.due import street_of
 from backend.referral.home.returnee import (
@@ -30,8 +29,9 @@ from backend.referral.home.returnee import (
     VisitOutcome,
     figures,
 )
-from backend.referral.person import Person
-from backend.referral.person_file import PersonShown, look, shown
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
+from backend.referral.people.person_file import PersonShown, look, shown
 
 MOST = 2_000
 A_YEAR = timedelta(days=365)

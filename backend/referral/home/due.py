@@ -13,10 +13,10 @@ from backend.access.actor import Actor
 from backend.access.permissions import demand
 from backend.intake.looks import AgeBand, Sex
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, reading, where
 from backend.referral.home.returnee import HomeNow, HomeVisit, Returnee, VisitOutcome
-from backend.referral.person import Person
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
 
 ACTION: Final = "visit:read"
 MOST_SHOWN: Final = 200

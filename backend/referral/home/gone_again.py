@@ -24,11 +24,11 @@ from backend.intake.looks import Looks
 from backend.intake.report import GivenPlace, Prepared, Report, prepare
 from backend.intake.weather import current as current_weather
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import relapse, where
 from backend.referral.home.returnee import Returnee
-from backend.referral.person import CasePerson, Person
-from backend.referral.register_rows import Done
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import CasePerson, Person
+from backend.referral.people.register_rows import Done
 
 
 async def looked_for(

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.dispatch.change import Command
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, returning
 from backend.referral.home.returnee import HomeVisit
+from backend.referral.people import register_rows as rows
 
 KINDS = {"near": "returnee.visit_near", "missed": "returnee.visit_missed", "later": "returnee.visit_escalated"}
 

@@ -13,10 +13,10 @@ from backend.errors import NotFound
 from backend.ids import new_id
 from backend.notify.outbox import enqueue
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import where
 from backend.referral.home.returnee import EndReason, HomeVisit, Returnee, fires_at
-from backend.referral.register_rows import Rows
+from backend.referral.people import register_rows as rows
+from backend.referral.people.register_rows import Rows
 
 
 async def get_returnee(tx: AsyncConnection, office: Office, returnee_id: UUID) -> Returnee:

@@ -9,12 +9,12 @@ from backend.dispatch.change import Command, record
 from backend.dispatch.timekeeping import calendar_of
 from backend.errors import Conflict, Invalid
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, where
 from backend.referral.home.returnee import EndReason, HomeNow, Returnee
 from backend.referral.home.returning import demand_home
 from backend.referral.incidents.born import of_home
-from backend.referral.register_rows import Done, Rows
+from backend.referral.people import register_rows as rows
+from backend.referral.people.register_rows import Done, Rows
 
 BY_HAND: frozenset[EndReason] = frozenset({"died", "moved_away", "in_care", "mistake", "other"})
 """What somebody may end an entry for; the others come about by themselves."""

@@ -13,9 +13,9 @@ from backend.access.actor import Actor
 from backend.access.permissions import allowed
 from backend.access.visible import visible as rows_visible
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home.returnee import Returnee
-from backend.referral.person import Person
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
 
 AGAIN_AFTER: Final = timedelta(minutes=30)
 """Whoever looks again within this time has not looked anew: a phone asks every two minutes."""

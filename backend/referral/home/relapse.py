@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.dispatch.change import Command
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows
 from backend.referral.home.returnee import Returnee, of_whom
-from backend.referral.person import Person
-from backend.referral.register_rows import Done
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
+from backend.referral.people.register_rows import Done
 
 TOLD = ("grid_worker", "shift_leader", "station")
 """The street where they live, and the house that they had been at."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from backend.access.permissions import Object
-from backend.referral.person import Line, Vulnerability
+from backend.referral.people.person import Line, Vulnerability
 
 ReturneeState = Literal["followed", "registered", "elsewhere", "ended"]
 EndReason = Literal["over", "died", "moved_away", "in_care", "returned_anew", "mistake", "other"]

@@ -18,12 +18,12 @@ from backend.dispatch.timekeeping import calendar_of
 from backend.errors import Invalid
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, where
 from backend.referral.home.returnee import EndReason, HomeNow, Returnee, grounds_of
-from backend.referral.person import Person, Vulnerability, object_of
-from backend.referral.register_rows import Done, Rows
-from backend.referral.stay import Leaving, Stay
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person, Vulnerability, object_of
+from backend.referral.people.register_rows import Done, Rows
+from backend.referral.station.stay import Leaving, Stay
 
 WENT_HOME = ("home", "escorted_home")
 IN_CARE: dict[str, EndReason] = {"welfare_home": "in_care", "settled": "in_care", "death": "died"}

@@ -20,7 +20,6 @@ from backend.dispatch.change import Command
 from backend.errors import Conflict
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import home_rows, reading, where
 from backend.referral.home.due import street_of
 from backend.referral.home.returnee import (
@@ -29,8 +28,9 @@ from backend.referral.home.returnee import (
     HomeVisit,
     Returnee,
 )
-from backend.referral.person import VULNERABILITY_NAMES, Person
-from backend.referral.register_rows import Done
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import VULNERABILITY_NAMES, Person
+from backend.referral.people.register_rows import Done
 
 MOST: Final = 5_000
 LISTED_ONLY: Final = "重点人员（未登记返乡）"

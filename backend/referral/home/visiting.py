@@ -19,7 +19,6 @@ from backend.errors import Conflict, Invalid
 from backend.geo.place import locate
 from backend.intake.report import GivenPlace
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import gone_again, home_rows, where
 from backend.referral.home.moving import moved_to
 from backend.referral.home.returnee import (
@@ -34,7 +33,8 @@ from backend.referral.home.returnee import (
     following,
 )
 from backend.referral.incidents.born import of_home
-from backend.referral.register_rows import Done, Rows
+from backend.referral.people import register_rows as rows
+from backend.referral.people.register_rows import Done, Rows
 
 ACTION = "visit:do"
 

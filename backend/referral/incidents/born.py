@@ -21,13 +21,13 @@ from backend.dispatch.protection import Handling
 from backend.dispatch.records import Case, Incident, IncidentCause, IncidentKind
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import register_rows as register
-from backend.referral.deadlines import How
 from backend.referral.handing import by_referral
 from backend.referral.home.returnee import HomeVisit, Returnee
 from backend.referral.incidents import levels, rows
 from backend.referral.incidents.form import IncidentForm, Told, kinds_of, missing, of_handling
-from backend.referral.stay import Leaving, Stay
+from backend.referral.people import register_rows as register
+from backend.referral.station.deadlines import How
+from backend.referral.station.stay import Leaving, Stay
 
 OF_A_STAY: Final[dict[How, IncidentKind]] = {"death": "death", "runaway": "missing"}
 

@@ -18,13 +18,13 @@ from backend.dispatch.records import Incident, IncidentRecipient
 from backend.errors import Conflict, Invalid, NotAllowed
 from backend.geo.place import LonLat
 from backend.office import Office
-from backend.referral import register_rows as register
-from backend.referral.facilities import facility_for
+from backend.referral.facilities.facility import facility_for
 from backend.referral.incidents import levels, rows
 from backend.referral.incidents.born import Raised, born
 from backend.referral.incidents.form import FollowUp, IncidentForm, demand_whole
 from backend.referral.incidents.states import step
-from backend.referral.person import object_of
+from backend.referral.people import register_rows as register
+from backend.referral.people.person import object_of
 
 
 class About(Struct, frozen=True, kw_only=True):

@@ -22,10 +22,10 @@ from backend.access.permissions import Object, allowed, demand
 from backend.errors import Invalid
 from backend.geo.regions import Level
 from backend.office import Office
-from backend.referral import register_rows as rows
-from backend.referral.deadlines import How
-from backend.referral.person import Person
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
 from backend.referral.privacy.statistics import LEAST, Act, PeopleStatistics, Traits, What, counted
+from backend.referral.station.deadlines import How
 
 ACTION: Final = "stats:read"
 MONTH: Final = r"^20\d\d-(0[1-9]|1[0-2])$"

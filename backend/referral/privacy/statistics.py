@@ -12,8 +12,8 @@ from typing import Final, Literal, NamedTuple, get_args
 from msgspec import Struct
 
 from backend.intake.looks import AgeBand, Sex
-from backend.referral.deadlines import How
-from backend.referral.person import Vulnerability
+from backend.referral.people.person import Vulnerability
+from backend.referral.station.deadlines import How
 
 LEAST: Final = 5
 FEW: Final = "<5"

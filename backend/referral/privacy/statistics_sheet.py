@@ -5,9 +5,9 @@ from io import StringIO
 from typing import Final
 
 from backend.referral.forms.words import AGE_NAMES, SEX_NAMES
-from backend.referral.person import VULNERABILITY_NAMES
+from backend.referral.people.person import VULNERABILITY_NAMES
 from backend.referral.privacy.statistics import PeopleRow, PeopleStatistics
-from backend.referral.stay import HOW_NAMES
+from backend.referral.station.stay import HOW_NAMES
 
 FIRST: Final = ("月份", "区县代码", "区县", "受助人数", "登记", "进站", "转介", "年内再次受助", "离站")
 NOTE: Final = "<5：少于 5 人；*：为防止推算而不公布。按人计，同一人同一格只计一次。"

@@ -15,12 +15,12 @@ from backend.dispatch.protection import Outcome
 from backend.dispatch.records import IncidentKind, ReferralState, ReferralTo
 from backend.errors import Conflict, Invalid
 from backend.intake.looks import AgeBand, Sex
-from backend.referral.deadlines import How, StayClockKind
 from backend.referral.forms.document import FormKind
 from backend.referral.home.returnee import ReturneeState, VisitOutcome, VisitState
-from backend.referral.person import Identity, IdentitySource, Person, ToldOf
-from backend.referral.person_photos import PersonPhoto
-from backend.referral.stay import ArrivalNote, Came, StayClockState, StayState
+from backend.referral.people.person import Identity, IdentitySource, Person, ToldOf
+from backend.referral.people.person_photos import PersonPhoto
+from backend.referral.station.deadlines import How, StayClockKind
+from backend.referral.station.stay import ArrivalNote, Came, StayClockState, StayState
 
 GivenTo = Literal["person", "guardian"]
 AccessReason = Literal["wants_to_know", "wants_correction", "complains", "moves_on"]

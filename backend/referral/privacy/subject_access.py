@@ -20,13 +20,13 @@ from backend.dispatch import find
 from backend.dispatch.looking import LOOKS
 from backend.dispatch.records import HandlingRow, Referral, ReferralPerson
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.asked import TO_NAMES
 from backend.referral.forms.facts import HIDDEN
 from backend.referral.home import home_rows, where
 from backend.referral.home.returnee import HomeVisit, Returnee
-from backend.referral.person import CasePerson, Person, object_of
-from backend.referral.person_photos import photos_of
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import CasePerson, Person, object_of
+from backend.referral.people.person_photos import photos_of
 from backend.referral.privacy.subject import (
     AccessWanted,
     MetBy,
@@ -45,7 +45,7 @@ from backend.referral.privacy.subject import (
     record_of,
     without_others,
 )
-from backend.referral.stay import Stay, StayClock
+from backend.referral.station.stay import Stay, StayClock
 
 KIND = "look.subject_access"
 BY_SOMEBODY = frozenset({"abuse", "trafficking", "violence"})

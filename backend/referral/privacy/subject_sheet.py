@@ -14,14 +14,13 @@ from backend.city import City
 from backend.paper.typeset import typeset
 from backend.policy import ROLE_NAMES
 from backend.referral.asked import TO_NAMES
-from backend.referral.deadlines import DEADLINE_NAMES
 from backend.referral.forms import words
 from backend.referral.forms.document import KIND_NAMES
 from backend.referral.forms.printing import FORM
 from backend.referral.forms.sheet import NOTHING, Block, Box, Heading, Listing, Sheet, row
 from backend.referral.home import returnee
 from backend.referral.incidents.states import KIND_NAMES as INCIDENT_NAMES
-from backend.referral.person import NOBODY, SOURCE_NAMES, VULNERABILITY_NAMES
+from backend.referral.people.person import NOBODY, SOURCE_NAMES, VULNERABILITY_NAMES
 from backend.referral.privacy.subject import (
     GIVEN_NAMES,
     LEFT_OUT,
@@ -33,7 +32,8 @@ from backend.referral.privacy.subject import (
     SubjectStay,
 )
 from backend.referral.states import STATE_NAMES
-from backend.referral.stay import CAME_NAMES, HOW_NAMES, WISH_NAMES
+from backend.referral.station.deadlines import DEADLINE_NAMES
+from backend.referral.station.stay import CAME_NAMES, HOW_NAMES, WISH_NAMES
 
 BASIS: Final = "依据：《个人信息保护法》第四十五条"
 LOOK_NAMES: Final[Mapping[str, str]] = {

@@ -24,9 +24,9 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.geo.place import Crs, LonLat, locate
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral.opening import read
-from backend.referral.places import Places, check, places_of, put
-from backend.referral.takes import Group
+from backend.referral.facilities.opening import read
+from backend.referral.facilities.places import Places, check, places_of, put
+from backend.referral.facilities.takes import Group
 
 FacilityKind = Literal["station", "rescue_point", "hospital", "welfare_home", "shelter", "temporary_point"]
 Level = Literal["city", "county"]

@@ -1,6 +1,6 @@
 """甄别寻亲 What a station does to find out who somebody is: the search notice, DNA, settlement; and a stay made longer.
 
-Each is one fact of the stay; the deadlines follow from the facts (backend.referral.deadlines). Whoever is at a hospital meanwhile is
+Each is one fact of the stay; the deadlines follow from the facts (backend.referral.station.deadlines). Whoever is at a hospital meanwhile is
 looked for on.
 """
 
@@ -18,15 +18,15 @@ from backend.access.permissions import demand
 from backend.dispatch.change import Command
 from backend.errors import Conflict, Invalid, NotFound
 from backend.office import Office
-from backend.referral import notice as notices
-from backend.referral import register_rows as rows
-from backend.referral import stays
-from backend.referral.deadlines import STILL_SEARCHED
-from backend.referral.notice import Found, SearchNotice
-from backend.referral.person import Person
-from backend.referral.person_photos import photos_of
-from backend.referral.register_rows import Done
-from backend.referral.stay import Stay
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
+from backend.referral.people.person_photos import photos_of
+from backend.referral.people.register_rows import Done
+from backend.referral.station import notice as notices
+from backend.referral.station import stays
+from backend.referral.station.deadlines import STILL_SEARCHED
+from backend.referral.station.notice import Found, SearchNotice
+from backend.referral.station.stay import Stay
 
 LONGEST = timedelta(days=366)
 """Nobody's stay is prolonged for longer at once."""

@@ -1,6 +1,6 @@
 """The deadlines of stays as rows: reckoned anew whenever a fact changes, and what happens by itself when one is due.
 
-Begin at `reckoned`. The rules are in `backend.referral.deadlines`; here they meet the tables. A timer looks again at what it fires on,
+Begin at `reckoned`. The rules are in `backend.referral.station.deadlines`; here they meet the tables. A timer looks again at what it fires on,
 with the register held, so that a deadline that is met or not wanted any more never fires (I5, I6).
 """
 
@@ -21,12 +21,12 @@ from backend.ids import new_id
 from backend.notify.outbox import enqueue
 from backend.office import Office
 from backend.policy import Policy, Span
-from backend.referral import deadlines
-from backend.referral import register_rows as rows
-from backend.referral.deadlines import StayClockKind
-from backend.referral.person import Person
-from backend.referral.register_rows import Done, Rows
-from backend.referral.stay import Stay, StayClock
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
+from backend.referral.people.register_rows import Done, Rows
+from backend.referral.station import deadlines
+from backend.referral.station.deadlines import StayClockKind
+from backend.referral.station.stay import Stay, StayClock
 
 _FIELDS: Final = ("missed_at", "ended_at", "extended", "level", "misses", "started_at", "due_at", "yellow_at", "kind")
 

@@ -1,7 +1,7 @@
 """Reading the register: the list, and one person with everything about them as far as whoever asks may see it.
 
 A list tells nobody's name. Opening a file is a look, written down (DOMAIN §8). Who somebody is needs `identity:read` besides
-`person:read`. Searching is in `backend.referral.person_search`.
+`person:read`. Searching is in `backend.referral.people.person_search`.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from backend.access.visible import visible
 from backend.dispatch.looking import AGAIN_AFTER
 from backend.intake.looks import AgeBand, Sex
 from backend.office import Office
-from backend.referral import likeness
-from backend.referral import register_rows as rows
-from backend.referral.person import Identity, IdentitySource, Person, Sameness, SamenessState, ToldOf, object_of
-from backend.referral.person_photos import PersonPhoto, photos_of
-from backend.referral.person_story import Story, story_of
+from backend.referral.people import likeness
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Identity, IdentitySource, Person, Sameness, SamenessState, ToldOf, object_of
+from backend.referral.people.person_photos import PersonPhoto, photos_of
+from backend.referral.people.person_story import Story, story_of
 
 PAGE = 50
 

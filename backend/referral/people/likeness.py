@@ -16,7 +16,7 @@ from msgspec import Struct
 from backend.geo.place import LonLat, distance_m
 from backend.intake.duplicates import Evidence, text_likeness
 from backend.intake.looks import YOUNG
-from backend.referral.person import BodyMark, Person
+from backend.referral.people.person import BodyMark, Person
 
 TWO_PEOPLE: Final = -3.0
 """Log-odds that two records of a register are one person, nothing else known: one in twenty of those that are compared."""

@@ -24,8 +24,8 @@ from backend.office import Office
 from backend.personal import columns, fields_of, opened, sealed
 from backend.referral.forms.document import Document
 from backend.referral.home.returnee import HomeVisit, Returnee
-from backend.referral.person import CasePerson, Person, Sameness, object_of
-from backend.referral.stay import Stay, StayClock
+from backend.referral.people.person import CasePerson, Person, Sameness, object_of
+from backend.referral.station.stay import Stay, StayClock
 
 Row = Person | CasePerson | Sameness | Stay | StayClock | Returnee | HomeVisit | ReferralPerson | Document
 Rows = list[tuple[Row | None, Row]]

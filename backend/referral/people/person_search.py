@@ -23,9 +23,9 @@ from backend.errors import Invalid
 from backend.intake.looks import AgeBand, Sex
 from backend.intake.photo_rows import IS_THERE
 from backend.office import Office
-from backend.referral import register_rows as rows
-from backend.referral.person import MARK_NAMES, PART_NAMES, BodyMark, MarkKind, Person
-from backend.referral.person_file import PAGE, PersonShown, shown, visible_roots
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import MARK_NAMES, PART_NAMES, BodyMark, MarkKind, Person
+from backend.referral.people.person_file import PAGE, PersonShown, shown, visible_roots
 
 SearchReason = Literal["at_the_door", "family_asks", "police_ask", "same_person", "to_help", "other"]
 REASON_NAMES: Final[dict[SearchReason, tuple[str, str]]] = {

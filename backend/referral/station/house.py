@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.errors import Conflict
 from backend.office import Office
-from backend.referral import places
-from backend.referral.facilities import Facility
-from backend.referral.fitting import place_for
-from backend.referral.takes import PLACE_NAMES, PlaceKind, Someone, place_kinds
+from backend.referral.facilities import places
+from backend.referral.facilities.facility import Facility
+from backend.referral.facilities.fitting import place_for
+from backend.referral.facilities.takes import PLACE_NAMES, PlaceKind, Someone, place_kinds
 
 
 async def living_in(tx: AsyncConnection, office: Office, facility_id: UUID) -> Counter[PlaceKind]:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from backend.errors import Invalid
-from backend.referral.person import MARK_NAMES, PART_NAMES, Person
+from backend.referral.people.person import MARK_NAMES, PART_NAMES, Person
 
 Line = Annotated[str, Meta(max_length=200)]
 

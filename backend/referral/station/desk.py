@@ -20,16 +20,18 @@ from backend.dispatch.clocks import Light
 from backend.errors import Invalid, NotFound
 from backend.geo.place import LonLat
 from backend.office import Office
-from backend.referral import expected, places, stay_clocks
-from backend.referral import house as houses
-from backend.referral import register_rows as rows
-from backend.referral.deadlines import DEADLINE_NAMES, How, StayClockKind
-from backend.referral.expected import OnTheWay
-from backend.referral.facilities import FacilityKind
-from backend.referral.person import Identity, Person, ToldOf, object_of
-from backend.referral.person_file import PersonShown, look, looked_lately, shown
-from backend.referral.person_photos import PersonPhoto, photos_of
-from backend.referral.stay import (
+from backend.referral.facilities import places
+from backend.referral.facilities.facility import FacilityKind
+from backend.referral.facilities.takes import Need, PlaceKind
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Identity, Person, ToldOf, object_of
+from backend.referral.people.person_file import PersonShown, look, looked_lately, shown
+from backend.referral.people.person_photos import PersonPhoto, photos_of
+from backend.referral.station import expected, stay_clocks
+from backend.referral.station import house as houses
+from backend.referral.station.deadlines import DEADLINE_NAMES, How, StayClockKind
+from backend.referral.station.expected import OnTheWay
+from backend.referral.station.stay import (
     Came,
     Stay,
     StayClock,
@@ -38,7 +40,6 @@ from backend.referral.stay import (
     cannot_decide,
     someone,
 )
-from backend.referral.takes import Need, PlaceKind
 
 LEFT_LATELY = timedelta(days=30)
 MOST = 500

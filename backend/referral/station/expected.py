@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db
 from backend.office import Office
-from backend.referral import places
+from backend.referral.facilities import places
 from backend.referral.reading import ReferralShown, shown_where
 from backend.referral.states import HOLDING
 

@@ -1,6 +1,6 @@
 """Which facility fits: whom it takes, whether it is open on arrival, whether it has a place, and otherwise why not. Pure.
 
-Begin at `judge`. What is free is counted elsewhere (backend.referral.places).
+Begin at `judge`. What is free is counted elsewhere (backend.referral.facilities.places).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from backend.referral.opening import in_words, is_open, opens_next
-from backend.referral.takes import GROUP_NAMES, PLACE_NAMES, PlaceKind, Someone, not_taken, place_kinds
+from backend.referral.facilities.opening import in_words, is_open, opens_next
+from backend.referral.facilities.takes import GROUP_NAMES, PLACE_NAMES, PlaceKind, Someone, not_taken, place_kinds
 
 
 class WhyNot(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Registering somebody, known by name or not; what is told of them, and who they turn out to be. Begin at `register_person`.
 
-Every change looks anew for records that may be the same person (backend.referral.sameness); a person decides.
+Every change looks anew for records that may be the same person (backend.referral.people.sameness); a person decides.
 """
 
 from typing import Any
@@ -20,9 +20,9 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.ids import new_id
 from backend.intake.looks import AgeBand, Sex
 from backend.office import Office
-from backend.referral import register_rows as rows
-from backend.referral import sameness, stay_clocks
-from backend.referral.person import (
+from backend.referral.people import register_rows as rows
+from backend.referral.people import sameness
+from backend.referral.people.person import (
     NOBODY,
     CasePerson,
     Identity,
@@ -34,7 +34,8 @@ from backend.referral.person import (
     number_of,
     object_of,
 )
-from backend.referral.register_rows import Done, Rows
+from backend.referral.people.register_rows import Done, Rows
+from backend.referral.station import stay_clocks
 
 
 class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

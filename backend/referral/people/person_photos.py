@@ -19,8 +19,8 @@ from backend.intake.photo_rows import IS_THERE, KeptPhoto, Stored, drop, put, wr
 from backend.intake.photo_store import PhotoStore
 from backend.intake.photos import prepare
 from backend.office import Office
-from backend.referral import register_rows as rows
-from backend.referral.person import object_of
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import object_of
 
 KIND: Final = "person"
 

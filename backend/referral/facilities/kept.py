@@ -19,15 +19,16 @@ from backend.dispatch.change import Command, record
 from backend.dispatch.records import Referral, ReferralPerson
 from backend.errors import Conflict, NotFound
 from backend.office import Office
-from backend.referral import places, stay_clocks
-from backend.referral import register_rows as registered
 from backend.referral import rows as referrals
-from backend.referral.deadlines import How
-from backend.referral.facilities import facility_for
-from backend.referral.person import Person
-from backend.referral.register_rows import Done
-from backend.referral.stay import Stay
-from backend.referral.takes import PlaceKind
+from backend.referral.facilities import places
+from backend.referral.facilities.facility import facility_for
+from backend.referral.facilities.takes import PlaceKind
+from backend.referral.people import register_rows as registered
+from backend.referral.people.person import Person
+from backend.referral.people.register_rows import Done
+from backend.referral.station import stay_clocks
+from backend.referral.station.deadlines import How
+from backend.referral.station.stay import Stay
 
 BY_HOUSE: Final[dict[str, How]] = {"hospital": "hospital", "welfare_home": "welfare_home"}
 """How somebody has left who was handed on to a house of this kind; to any other they are referred."""

@@ -2,7 +2,7 @@
 
 A walk-in is registered and taken in in one step; whoever is in the register already keeps their record. Nobody is in two houses,
 under whichever of their records; a house is never fuller than it is; families stay together. What has to happen while somebody is
-there is in `backend.referral.searching_kin`.
+there is in `backend.referral.station.searching_kin`.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,20 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.geo.place import LonLat
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import case_people, register, sameness, stay_clocks
-from backend.referral import register_rows as rows
-from backend.referral.deadlines import STILL_SEARCHED
-from backend.referral.facilities import Facility, facility_for
+from backend.referral.facilities.facility import Facility, facility_for
+from backend.referral.facilities.kept import Kept, kept_for, lock_given, released, take_back, was_handed_to
 from backend.referral.home import relapse, returning
-from backend.referral.house import place_in
 from backend.referral.incidents.born import of_stay
-from backend.referral.kept import Kept, kept_for, lock_given, released, take_back, was_handed_to
-from backend.referral.person import CasePerson, Identity, IdentitySource, Person, object_of
-from backend.referral.register import NewPerson
-from backend.referral.register_rows import Done, Rows
+from backend.referral.people import case_people, register, sameness
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import CasePerson, Identity, IdentitySource, Person, object_of
+from backend.referral.people.register import NewPerson
+from backend.referral.people.register_rows import Done, Rows
 from backend.referral.signature import demand_written
-from backend.referral.stay import ArrivalNote, Came, Leaving, Stay, cannot_decide, demand_leaving, someone
+from backend.referral.station import stay_clocks
+from backend.referral.station.deadlines import STILL_SEARCHED
+from backend.referral.station.house import place_in
+from backend.referral.station.stay import ArrivalNote, Came, Leaving, Stay, cannot_decide, demand_leaving, someone
 
 REFERRED = ("accepted", "arrived", "handed_over")
 """States of a referral whose people a house was asked to take."""
@@ -117,7 +118,7 @@ async def identify(office: Office, stay_id: UUID, identity: Identity, source: Id
 
 
 async def let_leave(office: Office, stay_id: UUID, leaving: Leaving, command: Command) -> Done:
-    """离站. What has to hold is in `backend.referral.stay.check_leaving`; death and running away are told up at once.
+    """离站. What has to hold is in `backend.referral.station.stay.check_leaving`; death and running away are told up at once.
 
     Raises Invalid with all that is missing, Conflict `left_already`, NotAllowed, NotFound.
     """

@@ -20,13 +20,14 @@ from backend.errors import Conflict
 from backend.geo.place import LonLat
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import likeness, stay_clocks
-from backend.referral import register_rows as rows
+from backend.referral.facilities.kept import live_referral
 from backend.referral.home import relapse
-from backend.referral.kept import live_referral
-from backend.referral.likeness import Known, Likeness
-from backend.referral.person import Person, Sameness, object_of, roots
-from backend.referral.register_rows import Done, Rows
+from backend.referral.people import likeness
+from backend.referral.people import register_rows as rows
+from backend.referral.people.likeness import Known, Likeness
+from backend.referral.people.person import Person, Sameness, object_of, roots
+from backend.referral.people.register_rows import Done, Rows
+from backend.referral.station import stay_clocks
 
 COMPARED: Final = 2_000
 """So many of the newest records of the fitting sex are compared with, besides all that a name or a document finds."""

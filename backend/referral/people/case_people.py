@@ -11,10 +11,10 @@ from backend.dispatch.change import Command
 from backend.errors import Conflict, Invalid, NotFound
 from backend.ids import new_id
 from backend.office import Office
-from backend.referral import register_rows as rows
 from backend.referral.home import relapse
-from backend.referral.person import CasePerson, object_of
-from backend.referral.register_rows import Done, Rows
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import CasePerson, object_of
+from backend.referral.people.register_rows import Done, Rows
 
 
 async def link_person(office: Office, person_id: UUID, case_id: UUID, command: Command) -> Done:

@@ -16,13 +16,13 @@ from backend.access.permissions import allowed
 from backend.dispatch import find
 from backend.dispatch.records import Referral, ReferralFrom, ReferralState, ReferralTo
 from backend.office import Office
-from backend.referral import case_people
-from backend.referral import register_rows as rows
-from backend.referral.deadlines import How
 from backend.referral.home import home_rows, where
 from backend.referral.home.returnee import EndReason, ReturneeState
-from backend.referral.person import Person
-from backend.referral.stay import Came, Stay, StayState
+from backend.referral.people import case_people
+from backend.referral.people import register_rows as rows
+from backend.referral.people.person import Person
+from backend.referral.station.deadlines import How
+from backend.referral.station.stay import Came, Stay, StayState
 
 
 class StayOf(Struct, frozen=True, kw_only=True):

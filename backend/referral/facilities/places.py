@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import db
 from backend.errors import Invalid
 from backend.office import Office
-from backend.referral.fitting import Room
+from backend.referral.facilities.fitting import Room
+from backend.referral.facilities.takes import PlaceKind
 from backend.referral.states import HOLDING
-from backend.referral.takes import PlaceKind
 
 
 class Places(Struct, frozen=True):

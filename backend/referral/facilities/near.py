@@ -28,10 +28,10 @@ from backend.geo.place import LonLat
 from backend.intake import weather
 from backend.office import Office
 from backend.policy import Danger
-from backend.referral import places
-from backend.referral.facilities import Facility, FacilityKind, list_facilities
-from backend.referral.fitting import House, Judged, Room, WhyNot, judge
-from backend.referral.takes import Need, PlaceKind, Someone
+from backend.referral.facilities import places
+from backend.referral.facilities.facility import Facility, FacilityKind, list_facilities
+from backend.referral.facilities.fitting import House, Judged, Room, WhyNot, judge
+from backend.referral.facilities.takes import Need, PlaceKind, Someone
 
 FARTHEST_S: Final = 4 * 3600.0
 OF_DANGER: Final[dict[Danger, Need]] = {

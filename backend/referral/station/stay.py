@@ -14,11 +14,11 @@ from backend.access.permissions import Object
 from backend.dispatch.protection import Violation
 from backend.errors import Invalid
 from backend.intake.looks import Sex
-from backend.referral.deadlines import Facts, How, StayClockKind
+from backend.referral.facilities.takes import Need, PlaceKind, Someone
 from backend.referral.home.returnee import HomeNow
-from backend.referral.person import Line, Person, ToldOf
+from backend.referral.people.person import Line, Person, ToldOf
 from backend.referral.signature import Drawn
-from backend.referral.takes import Need, PlaceKind, Someone
+from backend.referral.station.deadlines import Facts, How, StayClockKind
 
 Came = Literal["walk_in", "team", "referral", "police", "hospital", "other_station", "family"]
 Wish = Literal["food", "shelter", "medical", "find_family", "return_home", "other"]
@@ -159,7 +159,7 @@ class Stay(Struct, frozen=True, kw_only=True):
 
 
 class StayClock(Struct, frozen=True, kw_only=True):
-    """A deadline of a stay as it is stored (backend.referral.deadlines)."""
+    """A deadline of a stay as it is stored (backend.referral.station.deadlines)."""
 
     id: UUID
     stay_id: UUID
