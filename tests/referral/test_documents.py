@@ -468,6 +468,14 @@ async def test_a_hidden_shelter_is_never_named_on_paper(town: Town, store: Folde
         assert secret not in said
     async with town.office.db.connect() as tx:
         assert (await reading.checked(tx, town.office, form.code or "")).house == "庇护机构（地址保密）"
+    ran = Leaving(how="runaway", police_told_at=town.now)
+    await stays.let_leave(town.office, done.stay_id, ran, town.by(staff(house)))
+    (missing,) = await every(town)
+    command = town.by(staff(house), "document.of_incident")
+    report = await issuing.issue_for_incident(town.office, store, missing.id, command, origin=ORIGIN)
+    said = squeezed(await pdf_of(town, report, staff(house)))
+    assert "发生地点庇护机构（地址保密）" in said
+    assert "H1救助管理站" not in said
 
 
 @pytest.mark.usefixtures("cheap_passwords")
