@@ -105,7 +105,19 @@ async def test_two_records_are_found_laid_side_by_side_merged_and_taken_apart(
     await naming.locator("[name=name]").fill("王小明")
     await naming.get_by_role("button", name="保存身份").click()
     await expect(panel.locator("h2")).to_have_text("王小明")
+    # --- what is kept is given to a guardian who proved to be one ---
+    await panel.locator("[data-act=access]").click()
+    access = page.locator("[data-dialog=access]")
+    await access.locator("[name=given_to]").select_option("guardian")
+    await expect(access.locator("button.primary")).to_be_disabled()
+    await access.locator("[name=relation_checked]").check()
+    await shot(page, "register-access")
+    async with page.expect_response(lambda answer: answer.url.endswith("/subject-access/pdf")) as paper:
+        await access.locator("button.primary").click()
+    assert (await paper.value).status == 200
+    await expect(access).to_have_count(0)
     await panel.locator("[data-act=looks]").click()
+    await expect(panel.locator("[data-looks]")).to_contain_text("提供给本人或监护人查阅")
     await expect(panel.locator("[data-looks]")).to_contain_text("值班长")
     await _part(page, "listed")
     await expect(page.locator("[data-person]")).to_have_count(1, timeout=WAIT_MS)
