@@ -63,7 +63,7 @@ async def test_long_answers_come_packed_and_short_ones_as_they_are(shared: Api) 
 
 async def test_an_unbuilt_checkout_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pages, "BUILT", tmp_path)
-    assert len(pages.pages()) == 2
+    assert len(pages.pages()) == 3
     answer = await pages.console_page.fn(SimpleNamespace(headers={}))
     assert answer.status_code == 503
     assert "make web" in answer.content

@@ -248,7 +248,7 @@ async def test_whatever_a_source_does_a_look_ends_and_the_reason_is_shown(
         )
         wanted = {"drip": "unreachable", "loop": "unreachable", "hang": "unreachable", "endless": "too_large", "bomb": "too_large",
                   "half": "not_xml", "page": "not_a_list", "doctype": "has_doctype"}  # fmt: skip
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(150):
             while await _refused(town) != wanted or await kept(town) != {"W0"}:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
         stopping.begin()

@@ -48,7 +48,7 @@ async def test_what_is_proposed_waits_at_every_desk_for_one_yes(town: Town, brow
         await expect(page.locator(f"[data-proposed='{number}']")).to_contain_text("低温 蓝色")
     await expect(dispatcher.locator(f"[data-proposed='{number}']")).to_contain_text("由值班长批准")
     await expect(dispatcher.locator(f"[data-proposed='{number}'] button")).to_have_count(0)
-    assert 554 in await _pitches(dispatcher), "it rings"
+    await dispatcher.wait_for_function("window.heard.includes(554)")  # it rings
     await shot(leader, "campaign-proposed")
     assert await looked_at(leader) == []
     await leader.locator(f"[data-proposed='{number}']").get_by_role("button", name="批准启动").click()

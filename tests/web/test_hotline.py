@@ -20,7 +20,7 @@ async def operator(town: Town, browser: Browser, **more: Any) -> Page:
     page = await window_of(browser, town, "operator", **more)
     await page.goto(f"{town.url}#/hotline")
     await expect(page.locator("[data-number]")).to_be_focused()
-    await expect(page.locator(".danger")).to_have_count(len(town.api.office.city.policy.triage))
+    await expect(page.locator(".dangers .danger")).to_have_count(len(town.api.office.city.policy.triage))
     return page
 
 
