@@ -11,9 +11,10 @@ from uuid import UUID
 import msgspec
 import pypdfium2
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import db as tables
-from backend import retention, rotation
+from backend import locks, retention, rotation
 from backend.access.actor import Actor
 from backend.dispatch import field, looking
 from backend.dispatch.case_photos import CasePhotoKind, add_case_photo
@@ -529,3 +530,26 @@ async def test_the_number_of_a_day_goes_on_and_the_next_day_begins_anew(town: To
     numbers.append((await issued(town, store, stay_id, "stay_record", by)).number)
     days = [town.office.city.local_day(town.now - timedelta(days=1)), town.office.city.local_day(town.now)]
     assert numbers == [f"W{days[0]}0001", f"W{days[0]}0002", f"W{days[1]}0001"]
+
+
+async def test_while_a_report_is_printed_it_is_acknowledged(town: Town, store: FolderStore) -> None:
+    """A death does not wait for the papers: those in the queue of the press hold up papers alone."""
+    await with_levels(town)
+    stay_id, _, by = await in_the_house(town)
+    told_police = Leaving(how="death", note="凌晨发现无呼吸", police_told_at=town.now)
+    await stays.let_leave(town.office, stay_id, told_police, town.by(by))
+    (death,) = await every(town)
+    command = town.by(by, "document.of_incident")
+    async with asyncio.timeout(20), town.office.begin() as tx:
+        await locks.hold(tx, f"documents:{town.office.city_id}")  # another document is being made
+        printing = asyncio.create_task(issuing.issue_for_incident(town.office, store, death.id, command, origin=ORIGIN))
+        while not await _waits_for_a_lock(tx):  # noqa: ASYNC110 - another connection
+            await asyncio.sleep(0.02)
+        await reporting.acknowledge(town.office, death.id, town.by(WHOLE_CITY))
+    assert (await printing).document_id is not None
+
+
+async def _waits_for_a_lock(tx: AsyncConnection) -> bool:
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    query = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND {here}"
+    return bool((await tx.exec_driver_sql(query)).scalar_one())

@@ -158,12 +158,11 @@ async def issue_no_help(
 async def issue_for_incident(
     office: Office, store: PhotoStore, incident_id: UUID, command: Command, *, origin: str
 ) -> Done:
-    """突发事件报告表 as it is known now; by whoever may write the incident. Raises Conflict `content_gone`, NotAllowed, NotFound."""
+    """突发事件报告表 as it is known now, nobody being kept waiting for the paper; by whoever may write the incident. Raises Conflict `content_gone`, NotAllowed, NotFound."""
     async with office.begin() as tx:
         if (done := await rows.earlier(tx, office, command)) is not None:
             return done
         command.demand(office, "incident:create")
-        await incidents.hold(tx, office)  # nobody follows up or acknowledges meanwhile
         incident = await incidents.find_one(tx, office, incident_id)
         command.demand(office, "incident:create", incident.as_object())
         said = await incident_facts.of_incident(tx, office, incident, command)
