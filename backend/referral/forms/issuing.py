@@ -158,7 +158,10 @@ async def issue_no_help(
 async def issue_for_incident(
     office: Office, store: PhotoStore, incident_id: UUID, command: Command, *, origin: str
 ) -> Done:
-    """突发事件报告表 as it is known now, nobody being kept waiting for the paper; by whoever may write the incident. Raises Conflict `content_gone`, NotAllowed, NotFound."""
+    """突发事件报告表 as it is known now; by whoever may write the incident. Raises Conflict `content_gone`, NotAllowed, NotFound.
+
+    The incident is not held meanwhile: acknowledging a death does not wait for the press.
+    """
     async with office.begin() as tx:
         if (done := await rows.earlier(tx, office, command)) is not None:
             return done
